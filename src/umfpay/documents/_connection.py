@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import ftplib
-import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, TypeVar
 
+from umfpay.documents._replies import (
+    PassiveError,
+    code_of,
+    port_in,
+    size_in_facts,
+    size_in_listing,
+    size_in_reply,
+)
 from umfpay.sensitive import Secret
 
 
 T = TypeVar("T")
-
-# Everything that `ftplib` and sockets raise.
-CONNECTION_ERRORS: Final = (OSError, EOFError, ftplib.Error, ValueError)
 
 _MAX_REPLY_LINES: Final = 200
 _MAX_LISTING_BYTES: Final = 4 * 1024 * 1024
@@ -31,44 +35,6 @@ _GOODBYE_SECONDS: Final = 5.0
 _PASSIVE_COMMANDS: Final[tuple[str, ...]] = ("PASV", "EPSV")
 # No reply, or the last one of this connection.
 _LOST_CONNECTION_CODES: Final = (None, "421")
-
-_REPLY_CODE: Final = re.compile(r"([1-5][0-9]{2})(?:[ -]|$)")
-# 227 (h1,h2,h3,h4,p1,p2) and 229 (|||port|), RFC 959 and 2428.
-_PASV_REPLY: Final = re.compile(r"227.*?\d+,\d+,\d+,\d+,(\d{1,3}),(\d{1,3})(?!\d)")
-_EPSV_REPLY: Final = re.compile(r"229.*?\(([!-~])\1\1(\d{1,5})\1\)")
-# The size of a file: RFC 3659, sections 4 and 7, and two kinds of LIST.
-_SIZE_REPLY: Final = re.compile(r"213 +([0-9]{1,18})\s*")
-_SIZE_FACT: Final = re.compile(r"(?:^|[;\s])size=([0-9]{1,18});", re.I | re.M)
-_UNIX_LINE: Final = re.compile(
-    r"-\S+\s+\d+\s+\S+\s+\S+\s+(\d{1,18})\s+\S+\s+\d+\s+[\d:]+\s(.+)"
-)
-_DOS_LINE: Final = re.compile(r"[\d-]+\s+\d+:\d+(?:[AP]M)?\s+(\d{1,18})\s+(.+)", re.I)
-
-
-class PassiveError(ftplib.Error):
-    """
-    Raised when the server opens no port for data, by PASV nor by EPSV.
-
-    Attributes:
-        refusals: By command, the reply that refused it; "" for one that made no sense.
-    """
-
-    def __init__(self, refusals: Mapping[str, str]) -> None:
-        # As ftplib's own: the reply comes first.
-        super().__init__(" ".join([next(iter(refusals.values()), ""), "no data port"]))
-        self.refusals = dict(refusals)
-
-
-def code_of(error: BaseException) -> str | None:
-    """
-    Return the reply that ftplib made an error of, None if there was no reply.
-    """
-    if not isinstance(error, ftplib.Error):
-        return None
-
-    found = _REPLY_CODE.match(str(error))
-
-    return found.group(1) if found else None
 
 
 class Connection(ftplib.FTP):
@@ -253,7 +219,7 @@ class Connection(ftplib.FTP):
                 if refusals[command] == "421":
                     raise
             else:
-                port = _port_in(reply)
+                port = port_in(reply)
 
                 if port:
                     self._passive_commands = (command,)
@@ -346,7 +312,7 @@ class Connection(ftplib.FTP):
         Return whether the server says that it has *name*.
         """
         # No such file, or no such command; a server may not say.
-        reply = self._unless_refused(self.sendcmd, f"SIZE {name}")
+        reply = self._unless_refused(lambda: self.sendcmd(f"SIZE {name}"))
 
         return reply is not None and reply.startswith("213")
 
@@ -354,44 +320,29 @@ class Connection(ftplib.FTP):
         """
         Return what the server says is the size of *name*; None if it cannot say.
         """
-        for ask in (self._size_by_command, self._size_by_facts, self._size_by_listing):
-            found = self._unless_refused(ask, name)
+        for ask in (
+            lambda: size_in_reply(self.sendcmd(f"SIZE {name}")),
+            lambda: size_in_facts(self.sendcmd(f"MLST {name}")),
+            lambda: size_in_listing(self._listing(name), name),
+        ):
+            found = self._unless_refused(ask)
 
             if found is not None:
                 return found
 
         return None
 
-    def _unless_refused(self, ask: Callable[..., T], *arguments: str) -> T | None:
+    def _unless_refused(self, ask: Callable[[], T]) -> T | None:
         """
         Return the answer, None where the server refuses it; silence is no refusal.
         """
         try:
-            return ask(*arguments)
+            return ask()
         except ftplib.Error as error:
             if code_of(error) in _LOST_CONNECTION_CODES:
                 raise
 
             return None
-
-    def _size_by_command(self, name: str) -> int | None:
-        found = _SIZE_REPLY.fullmatch(self.sendcmd(f"SIZE {name}"))
-
-        return int(found.group(1)) if found else None
-
-    def _size_by_facts(self, name: str) -> int | None:
-        found = _SIZE_FACT.search(self.sendcmd(f"MLST {name}"))
-
-        return int(found.group(1)) if found else None
-
-    def _size_by_listing(self, name: str) -> int | None:
-        for line in self._listing(name):
-            found = _UNIX_LINE.fullmatch(line) or _DOS_LINE.fullmatch(line)
-
-            if found and found.group(2).strip().rpartition("/")[2] == name:
-                return int(found.group(1))
-
-        return None
 
     def _listing(self, name: str) -> list[str]:
         data, _ = self.ntransfercmd(f"LIST {name}")
@@ -423,21 +374,6 @@ class Connection(ftplib.FTP):
                 handle.close()
 
             self._handles.clear()
-
-
-def _port_in(reply: str) -> int:
-    """
-    Return the port that a reply to PASV or EPSV names, 0 if it names none.
-    """
-    found = _EPSV_REPLY.match(reply)
-
-    if found is not None:
-        port = int(found.group(2))
-    else:
-        found = _PASV_REPLY.match(reply)
-        port = 0 if found is None else int(found.group(1)) * 256 + int(found.group(2))
-
-    return port if port < 65536 else 0
 
 
 def _shut_down(one: socket.socket) -> None:

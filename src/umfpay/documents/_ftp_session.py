@@ -1,15 +1,11 @@
 """
-An FTP session of one upload: its steps, each in a thread, and what a failed one means.
-
-A server's own words never get into an error: it may repeat what it was sent.
+An FTP session of one upload: its steps, each in a thread that the event loop can end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ftplib
-import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -17,13 +13,18 @@ from concurrent.futures import Future
 from typing import Any, Final, TypeVar, cast
 
 from umfpay.documents._account import FTPAccount
-from umfpay.documents._connection import (
+from umfpay.documents._connection import Connection
+from umfpay.documents._replies import (
     CONNECTION_ERRORS,
-    Connection,
-    PassiveError,
-    code_of,
+    SettingError,
+    StepError,
+    folder_refusal,
+    login_refusal,
+    passive_refusal,
+    step_failure,
+    tls_refusal,
 )
-from umfpay.errors import Text, os_reason
+from umfpay.errors import Text
 
 
 T = TypeVar("T")
@@ -43,48 +44,6 @@ _PASSIVE_STEP: Final = Text("Asking for a data connection", "请求数据连接"
 _STORE_STEP: Final = Text("Sending the file", "发送文件")
 _SIZE_STEP: Final = Text("Asking for the size of the file", "查询文件大小")
 _GOODBYE_STEP: Final = Text("Saying goodbye to the FTP server", "结束 FTP 会话")
-
-_CODE_MEANINGS: Final = {
-    "421": Text("it is closing the connection", "正在关闭连接"),
-    "425": Text("the data connection cannot be opened", "无法建立数据连接"),
-    "426": Text("the data connection was cut", "数据连接中断"),
-    "450": Text("the file is busy", "文件正被占用"),
-    "451": Text("it failed inside", "服务器内部错误"),
-    "452": Text("its disk is full", "服务器磁盘已满"),
-    "522": Text("the data connection needs TLS", "数据连接需要 TLS"),
-    "530": Text("not logged in", "未登录"),
-    "550": Text("it refuses the file", "拒绝该文件"),
-    "552": Text("no room is left for this user", "该用户的空间已满"),
-    "553": Text("it refuses the name", "拒绝该文件名"),
-}
-
-
-class StepError(Exception):
-    """
-    Raised when a step did not go well; another attempt may.
-
-    Attributes:
-        what: What happened, without a word of the server's.
-        code: The server's reply, or None if it gave none.
-    """
-
-    def __init__(self, en: str, zh: str, *, code: str | None = None) -> None:
-        super().__init__(en)
-        self.what = Text(en, zh)
-        self.code = code
-
-
-class SettingError(StepError):
-    """
-    Raised when it will go no better next time: somebody has to change a setting.
-
-    Attributes:
-        advice: What to change.
-    """
-
-    def __init__(self, en: str, zh: str, *, advice: Text) -> None:
-        super().__init__(en, zh)
-        self.advice = advice
 
 
 class FTPSession:
@@ -126,12 +85,12 @@ class FTPSession:
         )
 
         if account.security == "ftps":
-            await self._step(_TLS_STEP, connection.secure, final=_tls_refusal)
+            await self._step(_TLS_STEP, connection.secure, final=tls_refusal)
 
         await self._step(
             _LOGIN_STEP,
             lambda: connection.log_in(account.user, account.password),
-            final=_login_refusal,
+            final=login_refusal,
         )
 
         if account.security == "ftps":
@@ -144,10 +103,14 @@ class FTPSession:
             await self._step(
                 _FOLDER_STEP,
                 lambda: connection.voidcmd(f"CWD {account.folder}"),
-                final=lambda error: _folder_refusal(error, account.folder),
+                final=lambda error: folder_refusal(error, account.folder),
             )
 
-        await self._step(_PASSIVE_STEP, connection.open_port, final=_passive_refusal)
+        await self._step(
+            _PASSIVE_STEP,
+            connection.open_port,
+            final=lambda error: passive_refusal(error, _PASSIVE_STEP),
+        )
 
     async def has(self, name: str) -> bool:
         """
@@ -216,19 +179,19 @@ class FTPSession:
             try:
                 return work()
             except CONNECTION_ERRORS as error:
-                return final(error) or _failure(error, step)
+                return final(error) or step_failure(error, step)
 
         try:
             result = await self._run(attempt)
         except TimeoutError as error:
-            result = _failure(error, step)
+            result = step_failure(error, step)
 
         if not isinstance(result, StepError):
             return result
 
         # We shut the sockets at the deadline: what broke then is not the server's.
         if self._connection.is_cut and type(result) is StepError and not result.code:
-            result = _failure(TimeoutError(), step)
+            result = step_failure(TimeoutError(), step)
 
         raise result
 
@@ -280,157 +243,3 @@ class FTPSession:
             raise TimeoutError
 
         return ended.result()
-
-
-def _failure(error: Exception, step: Text) -> StepError:
-    """
-    Return what *error* means for *step*.
-    """
-    code = code_of(error)
-    why = _why(error, code)
-
-    return StepError(f"{step.en}: {why.en}.", f"{step.zh}：{why.zh}。", code=code)
-
-
-def _why(error: Exception, code: str | None) -> Text:
-    match error:
-        case PassiveError():
-            return _passive_reason(error)
-        case ftplib.Error() if code is not None:
-            return _reply_reason(code)
-        case TimeoutError():
-            return Text("the server did not answer in time", "服务器未及时应答")
-        case ssl.SSLError():
-            reason = error.reason or type(error).__name__
-
-            return Text(f"TLS failed ({reason})", f"TLS 失败（{reason}）")
-        case EOFError():
-            return Text("the server closed the connection", "服务器关闭了连接")
-        case OSError():
-            reason = os_reason(error)
-
-            return Text(f"the connection broke ({reason})", f"连接中断（{reason}）")
-
-    return Text("the server's reply makes no sense", "服务器应答无法识别")
-
-
-def _reply_reason(code: str) -> Text:
-    meaning = _CODE_MEANINGS.get(code)
-
-    if meaning is None:
-        return Text(f"the server replied {code}", f"服务器应答 {code}")
-
-    return Text(
-        f"the server replied {code}, {meaning.en}",
-        f"服务器应答 {code}，{meaning.zh}",
-    )
-
-
-def _passive_reason(error: PassiveError) -> Text:
-    en, zh = [], []
-
-    for command, code in error.refusals.items():
-        if code:
-            en.append(f"{command} was refused with {code}")
-            zh.append(f"{command} 被拒绝（应答 {code}）")
-        else:
-            en.append(f"the reply to {command} makes no sense")
-            zh.append(f"{command} 的应答无法识别")
-
-    return Text(
-        f"the server opens no port for data ({', '.join(en)})",
-        f"服务器未开放数据端口（{'，'.join(zh)}）",
-    )
-
-
-def _final_code(error: Exception) -> str | None:
-    """
-    Return the reply that will be no other next time, None if there is none.
-
-    5xx is for good, and 3xx wants what we do not have. 4xx is for a while: too many
-    users, a server that goes down (RFC 959, 4.2.1).
-    """
-    code = code_of(error)
-
-    return code if code is not None and code[0] in "35" else None
-
-
-def _tls_refusal(error: Exception) -> SettingError | None:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        why = error.verify_message
-
-        return SettingError(
-            f"The FTP server's certificate is not to be trusted ({why}); no password"
-            " was sent.",
-            f"FTP 服务器证书不可信（{why}）；未发送密码。",
-            advice=Text(
-                "Check the host name, or give the authority's certificate as ca_file.",
-                "请检查主机名，或通过 ca_file 提供其 CA 证书。",
-            ),
-        )
-
-    code = _final_code(error)
-
-    if code is None:
-        return None
-
-    return SettingError(
-        f"The FTP server offers no TLS (reply {code}); no password was sent.",
-        f"FTP 服务器不支持 TLS（应答 {code}）；未发送密码。",
-        advice=Text(
-            'Ask UMF whether the server knows TLS; security="ftp" sends password and'
-            " papers in clear.",
-            '请向联动优势确认是否支持 TLS；security="ftp" 会明文发送密码和文件。',
-        ),
-    )
-
-
-def _login_refusal(error: Exception) -> SettingError | None:
-    code = _final_code(error)
-
-    if code is None:
-        return None
-
-    # 530 is about the two; other replies may be about the server itself.
-    en, zh = (
-        ("refuses user and password", "拒绝用户名和密码")
-        if code == "530"
-        else ("does not let us log in", "不允许登录")
-    )
-
-    return SettingError(
-        f"The FTP server {en} (reply {code}).",
-        f"FTP 服务器{zh}（应答 {code}）。",
-        advice=Text(
-            "Check both with UMF; nothing was uploaded.",
-            "请与联动优势核对；未上传任何文件。",
-        ),
-    )
-
-
-def _folder_refusal(error: Exception, folder: str) -> SettingError | None:
-    code = _final_code(error)
-
-    if code is None:
-        return None
-
-    return SettingError(
-        f"The FTP server has no folder {folder!r} for us (reply {code}).",
-        f"FTP 服务器上没有可用的目录 {folder!r}（应答 {code}）。",
-        advice=Text("Check folder with UMF.", "请与联动优势核对 folder。"),
-    )
-
-
-def _passive_refusal(error: Exception) -> SettingError | None:
-    if not isinstance(error, PassiveError) or not all(
-        code.startswith("5") for code in error.refusals.values()
-    ):
-        return None
-
-    return SettingError(
-        *_failure(error, _PASSIVE_STEP).what,
-        advice=Text(
-            "Ask UMF for a server with passive mode; nothing was uploaded.",
-            "请向联动优势申请支持被动模式的服务器；未上传任何文件。",
-        ),
-    )

@@ -15,8 +15,9 @@ import attrs
 
 from umfpay._callbacks import call_until
 from umfpay.documents._account import FTPAccount
-from umfpay.documents._ftp_session import FTPSession, SettingError, StepError
+from umfpay.documents._ftp_session import FTPSession
 from umfpay.documents._papers import PackedPapers, name_stem, papers_name
+from umfpay.documents._replies import SettingError, StepError
 from umfpay.documents._sequences import SequenceStore
 from umfpay.errors import ConfigError, Text, UploadError
 from umfpay.sensitive import kind_of, withholds
