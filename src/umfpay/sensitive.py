@@ -347,7 +347,7 @@ def shows_itself_half_made(cls: type[ClassT]) -> type[ClassT]:
         try:
             return show(self)
         except AttributeError:
-            return f"<{cls.__name__}, half made>"
+            return f"<{type(self).__name__}, half made>"
 
     cls.__repr__ = shown  # type: ignore[method-assign]
 

@@ -1,14 +1,10 @@
 """
-A gateway that counts token requests, clocks that obey, and workers.
+A gateway that counts token requests, clocks that obey, and databases with tables.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import sys
-from pathlib import Path
 
 import attrs
 import pytest
@@ -112,105 +108,6 @@ def _make_record(clock):
         return TokenRecord(**members)
 
     return make
-
-
-@attrs.define
-class Counter:
-    """
-    A token endpoint on a socket: real processes ask it. *silent* never answers.
-    """
-
-    port: int = 0
-    requests: int = 0
-    silent: bool = False
-    asked: asyncio.Event = attrs.field(factory=asyncio.Event)
-
-    async def answer(self, reader, writer) -> None:
-        await reader.readline()
-        self.requests += 1
-        self.asked.set()
-
-        # Longer than the others need to run into it.
-        await asyncio.sleep(0.2)
-
-        if not self.silent:
-            writer.write(f"token{self.requests}\n".encode())
-
-            with contextlib.suppress(ConnectionError):
-                await writer.drain()
-
-            writer.close()
-
-
-@pytest.fixture(name="counter")
-async def _counter():
-    counter = Counter()
-    server = await asyncio.start_server(counter.answer, "127.0.0.1", 0)
-    counter.port = server.sockets[0].getsockname()[1]
-
-    try:
-        yield counter
-    finally:
-        server.close()
-
-
-class Worker:
-    """
-    A process of its own with a cache over a store; it does what it is told.
-    """
-
-    def __init__(self, process) -> None:
-        self.process = process
-
-    def order(self, **command) -> None:
-        self.process.stdin.write(json.dumps(command).encode() + b"\n")
-
-    async def hear(self):
-        line = await asyncio.wait_for(self.process.stdout.readline(), 60)
-
-        return json.loads(line)
-
-    async def ask(self, **command):
-        self.order(**command)
-
-        return await self.hear()
-
-
-@pytest.fixture(name="start_worker")
-async def _start_worker(counter):
-    """
-    Starts processes; each ends with the test.
-    """
-    workers = []
-    script = Path(__file__).with_name("worker.py")
-
-    async def start(place, token_timeout=10.0):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(script),
-            str(place),
-            str(counter.port),
-            str(token_timeout),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        worker = Worker(process)
-        workers.append(worker)
-
-        assert "ready" == await worker.hear()
-
-        return worker
-
-    yield start
-
-    for worker in workers:
-        worker.process.stdin.close()
-
-        try:
-            await asyncio.wait_for(worker.process.wait(), 10)
-        except TimeoutError:
-            worker.process.kill()
-            await worker.process.wait()
 
 
 def _with_tables(server):

@@ -98,6 +98,8 @@ async def upload_papers(
     server said that it has the file, and names the same size.
 
     Args:
+        account: Whose server takes them.
+        papers: What `pack_papers` made.
         mer_reference_id: The payment's order number.
         mer_date: The order's date.
         sequences: Gives the numbers.
@@ -109,7 +111,8 @@ async def upload_papers(
         UploadError: No attempt is proven complete; ``name`` is the last file begun,
             or empty if none was.
         ConfigError: User and password are refused, TLS is missing or not to be
-            trusted, or an argument or the file of numbers is unusable. Not tried again.
+            trusted, the folder or passive mode is missing, or an argument or the file
+            of numbers is unusable. Not tried again.
         DocumentError: The order number is unsafe in a name, or all numbers are used.
     """
     if not isinstance(account, FTPAccount):

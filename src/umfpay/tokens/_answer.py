@@ -92,6 +92,7 @@ def fetched_token(members: dict[str, Any]) -> FetchedToken:
 
     Raises:
         EnvelopeError: There is none.
+        TokenError: It cannot stand in a header.
     """
     given = members.pop("access_token", None)
     token = Secret(given.strip()) if isinstance(given, str) else None
@@ -107,7 +108,7 @@ def fetched_token(members: dict[str, Any]) -> FetchedToken:
 
 def refusal_error(status: int, code: str) -> TokenError | AuthenticationError:
     """
-    Return the error for an answer that gives no token.
+    Return the error for an answer that gives no token (gateway.md 8.2).
 
     Args:
         status: Its HTTP status.

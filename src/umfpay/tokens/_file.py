@@ -123,6 +123,11 @@ class FileTokenStore:
         Hold ``<file>.lock``; see `TokenStore.refreshing`.
 
         The system knows whether the holder lives, so *lease* is only how long to wait.
+
+        Raises:
+            TokenStoreError: On entering: another process is inside for longer, or the
+                file cannot be used.
+            RenewedError: On entering: the token was renewed while we waited.
         """
         return _LockFileTurn(self._beside(".lock"), path=self._path, patience=lease)
 

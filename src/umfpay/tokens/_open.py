@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import platformdirs
 
+from umfpay._private_files import make_folder
 from umfpay.config import merchant_id
 from umfpay.errors import ConfigError, MissingExtraError, needs_extra, os_reason
 from umfpay.sensitive import Secret, looks_like_address
@@ -248,7 +249,7 @@ def _usable(folder: Path) -> bool:
         return False
 
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError:
         return False
 

@@ -59,7 +59,6 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
 
 
-@shows_itself_half_made
 class RedisTokenStore(ServerTokenStore):
     """
     The token of one client, for all workers that reach the same Redis.

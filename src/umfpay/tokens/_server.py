@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol
 
 from umfpay.errors import Text, TokenStoreError
+from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._record import TokenRecord, parse_record
 from umfpay.tokens._store import RenewedError
 
@@ -112,9 +113,10 @@ class TokenServer(Protocol):
         ...
 
 
+@shows_itself_half_made
 class ServerTokenStore:
     """
-    A token store on a server, without its constructor: see `TokenStore`.
+    What the token stores on a server do alike; see `TokenStore`.
 
     Args:
         server: Where the token is.
@@ -193,6 +195,11 @@ class ServerTokenStore:
     def refreshing(self, lease: float) -> AbstractAsyncContextManager[None]:
         """
         Hold a lease by the server's clock; see `TokenStore.refreshing`.
+
+        Raises:
+            TokenStoreError: On entering: others are inside for two leases, or the
+                server cannot be used.
+            RenewedError: On entering: the token was renewed while we waited.
         """
         return Lease(self._server, lease)
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from umfpay.errors import needs_extra
-from umfpay.sensitive import Secret, shows_itself_half_made
+from umfpay.sensitive import Secret
 from umfpay.tokens._server import ServerTokenStore
 
 
-@shows_itself_half_made
 class SQLTokenStore(ServerTokenStore):
     """
     The token of one client, for all workers that reach the same database.

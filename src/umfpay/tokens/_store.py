@@ -127,6 +127,9 @@ class MemoryTokenStore:
     def refreshing(self, lease: float) -> AbstractAsyncContextManager[None]:
         """
         Let one in at a time; see `TokenStore.refreshing`.
+
+        Raises:
+            TokenStoreError: On entering: another is inside for the whole lease.
         """
         return _Turn(self, lease=lease)
 
