@@ -10,10 +10,9 @@ from umfpay.errors import needs_extra as _needs_extra
 
 with _needs_extra("sql", by="umfpay.sql"):
     from umfpay.sql._database import Database
-    from umfpay.sql._inserting import insert, insert_if_absent, insertion
+    from umfpay.sql._dialects import insert, insert_if_absent, insertion, now
     from umfpay.sql._tables import Tables, include_object, metadata
     from umfpay.sql._transaction import Transaction, Work
-    from umfpay.sql._types import now
 
 
 __all__ = [

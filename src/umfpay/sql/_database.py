@@ -18,10 +18,10 @@ from umfpay._background import heed_error, run_to_end
 from umfpay._loop_binding import LoopBinding
 from umfpay.errors import ConfigError, DatabaseTablesError, DatabaseTimeoutError, Text
 from umfpay.errors.database_errors import replaced_file_error, tables_error
+from umfpay.sql._dialects import now
 from umfpay.sql._engine import Place
 from umfpay.sql._tables import Tables, create, differences, tables
 from umfpay.sql._transaction import Attempt, Work, watch
-from umfpay.sql._types import now
 
 
 _T = TypeVar("_T")

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from umfpay.errors import DatabaseUnavailableError, database_errors, needs_extra
 from umfpay.sensitive import Secret, looks_like_address
-from umfpay.sql._types import MYSQL_NAMES
+from umfpay.sql._dialects import MYSQL_NAMES
 
 
 # Seconds. A waiter that was cancelled keeps its other locks on the server until then.

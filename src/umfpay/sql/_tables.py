@@ -13,7 +13,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateSchema
 
-from umfpay.sql._types import MYSQL_NAMES, Document, Identifier
+from umfpay.sql._dialects import MYSQL_NAMES, Document, Identifier
 
 
 PREFIX: Final = "umf_"

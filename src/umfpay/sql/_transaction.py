@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from umfpay.errors.database_errors import ended_error, transaction_error
+from umfpay.sql._dialects import MYSQL_NAMES
 from umfpay.sql._engine import LOCK_WAIT_SECONDS
 from umfpay.sql._failures import (
     Failure,
@@ -28,7 +29,6 @@ from umfpay.sql._failures import (
     is_lost,
     name_of,
 )
-from umfpay.sql._types import MYSQL_NAMES
 
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 """
-Column types and expressions that mean the same in each database.
+Dialects: column types, a clock and an insert that mean the same in each database.
 
 Measured: NUMERIC of SQLite changed 90071992547409.9303, DATETIME of MySQL and SQLite
 dropped the zone, UNIQUE of MySQL made "Ab1" and "aB1" one value and "a" and "a " as well,
@@ -9,10 +9,14 @@ microseconds since 1970 in UTC, texts that are compared have a binary collation.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Dialect, String, Text
-from sqlalchemy.dialects import mysql
+from sqlalchemy import BigInteger, CursorResult, Dialect, String, Table, Text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -21,6 +25,8 @@ from umfpay.errors.database_errors import too_long_error
 
 
 MYSQL_NAMES: Final = ("mysql", "mariadb")
+
+_DUPLICATE_ENTRY: Final = 1062
 
 
 class Identifier(TypeDecorator[str]):
@@ -119,3 +125,50 @@ _CLOCKS: Final = {
     ),
     **dict.fromkeys(MYSQL_NAMES, _MYSQL_CLOCK),
 }
+
+
+async def insert_if_absent(
+    connection: AsyncConnection, table: Table, values: Mapping[str, Any]
+) -> bool:
+    """
+    Insert *values* into *table*; return False if a unique key of them is taken.
+
+    Any: what the columns hold.
+    """
+    statement = insertion(table, connection.dialect.name).values(**values)
+
+    return await insert(connection, statement) is not None
+
+
+@functools.cache
+def insertion(table: Table, dialect: str) -> Any:  # Any: an `Insert` of that dialect
+    """
+    Return the statement for `insert()`, without values.
+    """
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+
+    return table.insert()
+
+
+async def insert(
+    connection: AsyncConnection,
+    statement: Any,
+    parameters: Mapping[str, Any] | None = None,
+) -> CursorResult[Any] | None:
+    """
+    Execute what was made of an `insertion()`; return None if a unique key is taken.
+    """
+    try:
+        result = await connection.execute(statement, parameters)
+    except IntegrityError as error:
+        # INSERT IGNORE of MySQL cuts what is too long; this ends the statement alone.
+        if _DUPLICATE_ENTRY not in getattr(error.orig, "args", ()):
+            raise
+
+        return None
+
+    return result if result.rowcount else None
