@@ -97,7 +97,10 @@ async def end(*tasks: asyncio.Task[None]) -> None:
 
 async def gather_all(works: Iterable[Awaitable[None]]) -> None:
     """
-    Wait for all of them, also when one fails; then raise the first error.
+    Wait for all of them, also when one fails.
+
+    Raises:
+        BaseException: The first error among theirs.
     """
     for ended in await asyncio.gather(*works, return_exceptions=True):
         if ended is not None:

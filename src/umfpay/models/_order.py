@@ -28,6 +28,9 @@ _MAX_SUB_ORDERS: Final = 10
 class NewItem:
     """
     One kind of goods. *amount* is the line total; *quantity* does not multiply it.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     mer_item_id: str = checks.text()
@@ -43,6 +46,9 @@ class NewItem:
 class NewSubOrder:
     """
     A part of an order whose goods share one *trans_code* (8 digits, `TRANS_CODES`).
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     mer_sub_reference_id: str = checks.text()
@@ -67,6 +73,9 @@ class NewOrder:
         expire_time: How long it may be paid from now on, in whole minutes.
         user_ip: The customer's address.
         sub_orders: 1 to 10; their amounts add up to *amount*.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     mer_reference_id: str = checks.text()
@@ -86,6 +95,9 @@ class RiskInfo:
     What the contract wants to be told about risk (gateway.md 6 and 7.9).
 
     Names, misspellings included, are those of the reference.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     trans_type: str | None = checks.optional_text()

@@ -75,6 +75,9 @@ class BankCard:
         citizen_id_number: Sealed.
         phone: As the bank knows it; sent clear.
         verify_code: From the SMS; sent clear.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     number: Secret | Sealed | str | None = checks.secret()
@@ -106,6 +109,9 @@ class _IdPaper:
 class QRCodeScan(_IdPaper):
     """
     The customer's id paper for a QR payment; the number is sealed.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
 
@@ -114,6 +120,9 @@ class QRCodeScan(_IdPaper):
 class WeChatInApp(_IdPaper):
     """
     The customer's id paper for a payment in an app; the number is sealed.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
 
@@ -122,6 +131,9 @@ class WeChatInApp(_IdPaper):
 class WeChatInAppWeb(_IdPaper):
     """
     The customer of an official account: his open_id and id paper.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     open_id: str = checks.text()
@@ -133,6 +145,9 @@ class WeChatH5(_IdPaper):
     """
     The customer's id paper for WeChat in a mobile browser (gateway.md 10.5); no
     document.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
 
@@ -143,6 +158,9 @@ class PayerAgreement:
     A stored agreement in place of card data (gateway.md 6, payer_agreement).
 
     *valid_date* (``YYMM``) is sent clear, *cvv2* sealed.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     usr_busi_agreement_id: str = checks.text()
@@ -156,6 +174,9 @@ class PayerAgreement:
 class NewPayerInfo:
     """
     What is known of the payer, by payment method.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     phone: Private | str | None = checks.private()
@@ -174,6 +195,9 @@ class NewPayerInfo:
 class NewEnterprise:
     """
     A company: to be registered, or as the payer of a B2B payment.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     external_enterprise_id: str = checks.text()
@@ -190,6 +214,9 @@ class NewEnterprise:
 class NewPayer:
     """
     Who pays, how, and through which pages (gateway.md 6 and 7.4).
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     payment_method: PaymentMethod | str = checks.enum(PaymentMethod)

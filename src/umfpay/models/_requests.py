@@ -48,6 +48,9 @@ class NewPayment:
 class RefundSubOrder:
     """
     What is given back of one sub order.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     mer_sub_reference_id: str = checks.text()
@@ -66,6 +69,9 @@ class NewRefund:
         mer_date: The date of this refund.
         amount: What is given back, in the currency of the payment.
         sub_orders: What of it belongs to which sub order.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     mer_reference_id: str = checks.text()
@@ -107,6 +113,9 @@ def _check_same_currency(amount: Money, others: Sequence[tuple[str, Money]]) -> 
 class NewCustomsDeclaration:
     """
     A declaration of one sub order to the customs (gateway.md 5.9).
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     customs_id: str = checks.text()
@@ -125,6 +134,9 @@ class NewCustomsDeclaration:
 class NewStandaloneDeclaration:
     """
     A declaration of a payment made elsewhere (gateway.md 5.21).
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     mer_reference_id: str = checks.text()
@@ -152,6 +164,9 @@ class NewStandaloneDeclaration:
 class Parcel:
     """
     The parcel of one sub order; *tracking_number* is ``<carrier name> <number>``.
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     mer_sub_reference_id: str = checks.text()
@@ -163,6 +178,9 @@ class Parcel:
 class ExpressInfo:
     """
     The parcels of an order (gateway.md 5.21).
+
+    Raises:
+        ConfigError: A member cannot be sent; it is named.
     """
 
     sub_orders: Sequence[Parcel] = checks.several(Parcel)
