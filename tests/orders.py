@@ -4,7 +4,6 @@ Orders for tests.
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from datetime import date, timedelta
 
@@ -182,6 +181,5 @@ async def paid(session, box, **changes):
     payment = await session.payments.create(card_payment(**changes))
     await session.payments.verify(payment.id, card())
     code = box.sms_code(payment.id)
-    code = await code if inspect.isawaitable(code) else code
 
     return await session.payments.execute(payment.id, card(code))

@@ -16,6 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
+from tests.servers.web import serve_aiohttp
 from umfpay import UMFSession
 from umfpay.emulator import Emulator, serve
 from umfpay.notifications import NotificationInbox, NotificationReceiver
@@ -114,8 +115,8 @@ class GatewayState:
 
 async def _open(world, stack, folder):
     emulator = Emulator(key_bits=1024)
-    server = await stack.enter_async_context(serve(emulator))
-    world.box = EmulatorBox(emulator, base_url=server.base_url, origin=server.origin)
+    await stack.enter_async_context(serve(emulator))
+    world.box = EmulatorBox(emulator)
     world.inbox = NotificationInbox(
         folder / "inbox.sqlite3",
         NotificationReceiver.from_config(world.box.config()),
@@ -124,11 +125,7 @@ async def _open(world, stack, folder):
     app = web.Application()
     app.add_routes(notification_routes(world.inbox))
     app.add_routes([web.get("/{back:.*}", _back)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    world.shop = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    world.shop = await stack.enter_async_context(serve_aiohttp(app))
     config = world.box.config(
         notify_url=f"{world.shop}/umf/notify", ret_url=f"{world.shop}/back"
     )

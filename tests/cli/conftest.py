@@ -4,35 +4,21 @@ An emulator that runs beside the commands.
 
 from __future__ import annotations
 
-import asyncio
-import threading
-
 import pytest
 
-from umfpay.emulator import Emulator, serve
+from umfpay.emulator import Emulator
+from umfpay.testing import umf_server_thread  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(name="running")
-def _running(tmp_path):
+def _running(tmp_path, umf_server_thread):  # noqa: F811
     """
-    An emulator in a thread; gives its folder and a way to change it.
+    An emulator in a thread; gives its folder.
     """
-    started, ended = threading.Event(), threading.Event()
-    box = Emulator(tmp_path / "data", key_bits=1024)
+    folder = tmp_path / "data"
 
-    async def main():
-        async with serve(box):
-            started.set()
-            await asyncio.to_thread(ended.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    assert started.wait(20)
-
-    yield tmp_path / "data"
-
-    ended.set()
-    thread.join(20)
+    with umf_server_thread.serve(Emulator(folder, key_bits=1024)):
+        yield folder
 
 
 @pytest.fixture(name="settings")

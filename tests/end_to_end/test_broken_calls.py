@@ -28,10 +28,10 @@ async def test_a_read_survives_a_passing_fault(box, session, kind, members):
     It is made again, after the pause that the gateway asks for.
     """
     await session.authorize()
-    await box.fault(kind, path="/exchange_rate", **members)
+    box.fault(kind, path="/exchange_rate", **members)
 
     assert (await session.exchange_rates.get("USD")).rate
-    assert 2 == len(await box.requests("/exchange_rate"))
+    assert 2 == len(box.requests("/exchange_rate"))
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ async def test_a_write_is_sent_once_and_its_end_is_unknown(
         payment = await orders.paid(session, box)
         path = f"{payment.id}/refund"
 
-    before = len(await box.requests(path))
-    await box.fault(kind, method="POST", path=f"{path}$", times=0, **members)
+    before = len(box.requests(path))
+    box.fault(kind, method="POST", path=f"{path}$", times=0, **members)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         if call == "create":
             await session.payments.create(orders.card_payment(reference="unclear"))
         elif call == "execute":
-            code = await box.sms_code(payment.id)
+            code = box.sms_code(payment.id)
             await session.payments.execute(payment.id, orders.card(code))
         else:
             await session.refunds.create(payment.id, orders.refund())
@@ -80,7 +80,7 @@ async def test_a_write_is_sent_once_and_its_end_is_unknown(
 
     assert isinstance(unknown.__cause__, cause)
     assert (call != "create") == unknown.money_may_have_moved
-    assert before + 1 == len(await box.requests(path))
+    assert before + 1 == len(box.requests(path))
 
     if call == "create":
         assert "unclear" == unknown.intent.mer_reference_id
@@ -93,7 +93,7 @@ async def test_a_signed_refusal_is_definite(box, session):
     """
     Only a verified refusal says that nothing was done.
     """
-    await box.settings(refusals="signed")
+    box.settings(refusals="signed")
     payment = await session.payments.create(orders.card_payment())
     await session.payments.verify(payment.id, orders.card())
 
@@ -110,13 +110,13 @@ async def test_an_sms_that_may_have_been_sent_is_reported(box, session):
     A text message is no money: the plain error, with request_sent.
     """
     payment = await session.payments.create(orders.card_payment())
-    await box.fault("drop_after", path="/verify")
+    box.fault("drop_after", path="/verify")
 
     with pytest.raises(errors.TransportError) as caught:
         await session.payments.verify(payment.id, orders.card())
 
     assert caught.value.request_sent
-    assert 1 == len(await box.requests("/verify"))
+    assert 1 == len(box.requests("/verify"))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ async def test_an_answer_that_is_not_believed_gives_nothing(box, session, kind, 
     For reads: the error itself, at once.
     """
     await session.authorize()
-    await box.fault(kind, path="/exchange_rate", times=0)
+    box.fault(kind, path="/exchange_rate", times=0)
 
     with pytest.raises(error):
         await session.exchange_rates.get("USD")
@@ -138,7 +138,7 @@ async def test_a_forged_file_is_refused_at_its_end(box, session, tmp_path):
     """
     Its name never appears.
     """
-    await box.fault("forge", path="_download", times=0)
+    box.fault("forge", path="_download", times=0)
 
     with pytest.raises(errors.SignatureError):
         await session.statements.download_transactions(orders.DAY, tmp_path / "t.txt")
@@ -152,7 +152,7 @@ async def test_unsigned_answers_are_accepted_on_demand_and_marked(
     """
     The object says that it is not verified, and one warning is logged an endpoint.
     """
-    await box.settings(signature="none")
+    box.settings(signature="none")
     session = await open_session(unsigned_responses="accept")
 
     with caplog.at_level(logging.WARNING, "umfpay"):
@@ -170,7 +170,7 @@ async def test_a_deadline_ends_reads_plainly_and_writes_unclearly(box, session):
     Whether the body had begun to leave decides.
     """
     await session.authorize()
-    await box.fault("delay", path="exchange_rate|payments/payment$", seconds=5, times=0)
+    box.fault("delay", path="exchange_rate|payments/payment$", seconds=5, times=0)
 
     with pytest.raises(errors.DeadlineExceededError):
         await session.exchange_rates.get("USD", deadline=0.3)
@@ -196,7 +196,7 @@ async def test_what_may_exist_afterwards_is_unclear_but_no_money(box, session, c
     Customs, companies, parcels and the escape hatch: sent once.
     """
     await session.authorize()
-    await box.fault("drop_after", method="POST", times=0)
+    box.fault("drop_after", method="POST", times=0)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await call(session)
@@ -204,7 +204,7 @@ async def test_what_may_exist_afterwards_is_unclear_but_no_money(box, session, c
     assert isinstance(caught.value.__cause__, errors.TransportError)
     assert not caught.value.money_may_have_moved
     # The token's request and this one.
-    assert 2 == sum(one["method"] == "POST" for one in await box.requests(""))
+    assert 2 == sum(one["method"] == "POST" for one in box.requests(""))
 
 
 async def test_a_deadline_during_execute_says_that_money_may_have_moved(box, session):
@@ -213,8 +213,8 @@ async def test_a_deadline_during_execute_says_that_money_may_have_moved(box, ses
     """
     payment = await session.payments.create(orders.card_payment())
     await session.payments.verify(payment.id, orders.card())
-    code = await box.sms_code(payment.id)
-    await box.fault("delay", path="/execute", seconds=1)
+    code = box.sms_code(payment.id)
+    box.fault("delay", path="/execute", seconds=1)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await session.payments.execute(payment.id, orders.card(code), deadline=0.3)

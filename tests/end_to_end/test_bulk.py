@@ -15,7 +15,7 @@ async def test_payments_and_refunds_are_queried_many_at_a_time(box, session):
     payments = [
         (await session.payments.create(orders.card_payment())).id for _ in range(10)
     ]
-    await box.fault("busy", path="/payments/payment/", times=30)
+    box.fault("busy", path="/payments/payment/", times=30)
     results = {
         one.id: one
         async for one in session.payments.get_many(

@@ -49,8 +49,8 @@ async def test_no_failing_call_shows_a_canary(
     session = await open_session()
     payment = await session.payments.create(orders.card_payment())
     await session.payments.verify(payment.id, seen.payer())
-    code = await box.sms_code(payment.id)
-    await box.fault(fault, path="/execute", times=0, seconds=2)
+    code = box.sms_code(payment.id)
+    box.fault(fault, path="/execute", times=0, seconds=2)
     before = seen.token(session)
     error = await seen.fails(
         session.payments.execute(payment.id, seen.payer(code), deadline=1.5)
@@ -80,7 +80,7 @@ async def test_no_failing_token_request_shows_the_secret(
     """
     caplog.set_level(logging.DEBUG)
     session = await open_session(token_timeout=0.5)
-    await box.fault(fault, path="/oauth/authorize", times=0, seconds=1)
+    box.fault(fault, path="/oauth/authorize", times=0, seconds=1)
 
     error = await seen.fails(session.exchange_rates.get("USD", deadline=2))
 
@@ -128,7 +128,7 @@ async def test_no_object_in_play_shows_a_canary(box, open_session, canaries):
     payer = seen.payer()
     payment = await session.payments.create(orders.card_payment())
     await session.payments.verify(payment.id, payer)
-    code = await box.sms_code(payment.id)
+    code = box.sms_code(payment.id)
     executed = await session.payments.execute(payment.id, seen.payer(code))
     canaries = [*canaries, seen.token(session)]
     ours = [

@@ -21,24 +21,24 @@ async def test_a_dead_token_is_replaced_for_reads_and_writes(box, session, refus
     """
     GET is replayed after any refusal, POST after one that names the gateway's code.
     """
-    await box.settings(token_refusal=refusal)
+    box.settings(token_refusal=refusal)
     await session.exchange_rates.get("USD")
-    await box.control("POST", "/token/steal", {})
+    box.control("POST", "/token/steal", {})
 
     assert (await session.exchange_rates.get("USD")).rate
 
-    await box.control("POST", "/token/steal", {})
+    box.control("POST", "/token/steal", {})
     enterprise = NewEnterprise(external_enterprise_id="c-1", busi_type="GFHG")
 
     if refusal in ("html_401", "empty_401"):
         with pytest.raises(errors.OutcomeUnknownError, match="HTTP 401"):
             await session.enterprises.register(enterprise)
 
-        assert 1 == len(await box.requests("/enterprise_qualification"))
+        assert 1 == len(box.requests("/enterprise_qualification"))
 
     # The token of the bare page was dropped: the next write has a new one.
     assert (await session.enterprises.register(enterprise)).id
-    assert 2 == len(await box.requests("/enterprise_qualification"))
+    assert 2 == len(box.requests("/enterprise_qualification"))
 
 
 async def test_a_hundred_coroutines_make_one_token_request(box, session):
@@ -47,12 +47,12 @@ async def test_a_hundred_coroutines_make_one_token_request(box, session):
     """
     await asyncio.gather(*(session.exchange_rates.get("USD") for _ in range(100)))
 
-    assert 1 == await box.token_requests()
+    assert 1 == box.token_requests()
 
-    await box.control("POST", "/clock", {"advance": 4000})
+    box.control("POST", "/clock", {"advance": 4000})
     await asyncio.gather(*(session.exchange_rates.get("USD") for _ in range(100)))
 
-    assert 2 == await box.token_requests()
+    assert 2 == box.token_requests()
 
 
 async def test_a_hundred_refusals_make_one_more_request(box, session):
@@ -60,21 +60,21 @@ async def test_a_hundred_refusals_make_one_more_request(box, session):
     All of them were under way with the token that died.
     """
     await session.exchange_rates.get("USD")
-    await box.fault("delay", path="/exchange_rate", seconds=0.2, times=0)
+    box.fault("delay", path="/exchange_rate", seconds=0.2, times=0)
     calls = [asyncio.create_task(session.exchange_rates.get("USD")) for _ in range(100)]
-    await box.control("POST", "/token/steal", {})
-    before = await box.token_requests()
+    box.control("POST", "/token/steal", {})
+    before = box.token_requests()
     await asyncio.gather(*calls)
     await asyncio.gather(*(session.exchange_rates.get("USD") for _ in range(100)))
 
-    assert before + 1 == await box.token_requests()
+    assert before + 1 == box.token_requests()
 
 
 async def test_cancelling_who_started_the_fetch_causes_no_second_request(box, session):
     """
     The fetch belongs to the cache, not to the caller.
     """
-    await box.fault("delay", path="/oauth/authorize", seconds=0.3)
+    box.fault("delay", path="/oauth/authorize", seconds=0.3)
     first = asyncio.create_task(session.exchange_rates.get("USD"))
     await asyncio.sleep(0.1)
     others = [asyncio.create_task(session.exchange_rates.get("USD")) for _ in range(20)]
@@ -86,7 +86,7 @@ async def test_cancelling_who_started_the_fetch_causes_no_second_request(box, se
 
     await asyncio.gather(*others)
 
-    assert 1 == await box.token_requests()
+    assert 1 == box.token_requests()
 
 
 async def test_a_token_that_is_refused_twice_is_an_authentication_error(box, session):
@@ -94,13 +94,13 @@ async def test_a_token_that_is_refused_twice_is_an_authentication_error(box, ses
     One replay, not a loop.
     """
     await session.exchange_rates.get("USD")
-    await box.fault("steal_token", path="/exchange_rate", times=0)
+    box.fault("steal_token", path="/exchange_rate", times=0)
 
     with pytest.raises(errors.AuthenticationError) as caught:
         await session.exchange_rates.get("USD")
 
     assert "00280703" == caught.value.ret_code
-    assert 3 == len(await box.requests("/exchange_rate"))
+    assert 3 == len(box.requests("/exchange_rate"))
 
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])
@@ -109,15 +109,15 @@ async def test_a_refund_whose_token_is_refused_twice_is_unclear(box, session, re
     A refusal names nothing: the second may be that of the first copy, given again.
     """
     paid = await orders.paid(session, box)
-    await box.settings(refusals=refusals)
-    await box.fault("steal_token", path="/refund", times=0)
+    box.settings(refusals=refusals)
+    box.fault("steal_token", path="/refund", times=0)
 
     with pytest.raises(errors.OutcomeUnknownError) as caught:
         await session.refunds.create(paid.id, orders.refund())
 
     assert caught.value.money_may_have_moved
     assert isinstance(caught.value.__cause__, errors.AuthenticationError)
-    assert 2 == len(await box.requests("/refund"))
+    assert 2 == len(box.requests("/refund"))
 
 
 async def test_a_wrong_secret_is_an_authentication_error(box, open_session):
@@ -136,7 +136,7 @@ async def test_a_wrong_secret_is_an_authentication_error(box, open_session):
         )
 
     assert not caught.value.money_may_have_moved
-    assert [] == await box.requests("/refund")
+    assert [] == box.requests("/refund")
 
 
 async def test_a_wrong_path_is_not_taken_for_a_wrong_secret(box, open_session):
@@ -165,4 +165,4 @@ async def test_two_sessions_share_a_token_through_a_file(box, open_session, tmp_
         for session in sessions:
             await session.exchange_rates.get("USD")
 
-    assert 1 == await box.token_requests()
+    assert 1 == box.token_requests()

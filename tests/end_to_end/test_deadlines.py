@@ -143,7 +143,7 @@ async def test_it_holds_while_all_connections_are_busy(box, open_session):
     """
     session = await open_session(max_connections=1, **LONG)
     await session.authorize()
-    await box.fault("delay", path="/bank", times=0, seconds=20)
+    box.fault("delay", path="/bank", times=0, seconds=20)
     busy = asyncio.create_task(session.banks.list("DEBIT_CARD", deadline=20))
     await asyncio.sleep(0.1)
 
@@ -157,7 +157,7 @@ async def test_it_holds_while_a_token_is_awaited(box, open_session):
     Somebody fetches a token, and that takes longer than this call has.
     """
     session = await open_session(**LONG)
-    await box.fault("delay", path="/oauth/authorize", times=0, seconds=20)
+    box.fault("delay", path="/oauth/authorize", times=0, seconds=20)
 
     await both_end_unsent(session)
 

@@ -54,7 +54,7 @@ class Shop:
         # be fetched again at certain ages only.
         Path("night-books/pulled/.umfpay-pull.json").unlink(missing_ok=True)
         now = f"{day}T{hour:02}:00:00+08:00"
-        await self.box.control("POST", "/clock", {"now": now})
+        self.box.control("POST", "/clock", {"now": now})
 
     async def orders(self, day):
         new = orders.wallet_payment("WECHAT_SCAN")
@@ -66,7 +66,7 @@ class Shop:
         return await self.session.payments.create(new)
 
     async def is_paid(self, payment, *, booked=True):
-        await self.box.control("POST", f"/payments/{payment.id}/pay", {})
+        self.box.control("POST", f"/payments/{payment.id}/pay", {})
         payment = await self.session.payments.get(payment.id)
 
         if booked:
@@ -98,7 +98,7 @@ class Shop:
         refund = await self.session.refunds.create(payment.id, new)
 
         if refund.state != "REFUND_SUCCESS":
-            await self.box.control("POST", f"/refunds/{refund.id}/succeed", {})
+            self.box.control("POST", f"/refunds/{refund.id}/succeed", {})
 
         self.books(payment, new.mer_reference_id, "4.00", "REFUND_SUCCESS")
 

@@ -64,8 +64,8 @@ class Shop:
 async def _shop(request, tmp_path):
     async with AsyncExitStack() as stack:
         emulator = Emulator(key_bits=1024)
-        server = await stack.enter_async_context(serve(emulator))
-        box = EmulatorBox(emulator, base_url=server.base_url, origin=server.origin)
+        await stack.enter_async_context(serve(emulator))
+        box = EmulatorBox(emulator)
         inbox = NotificationInbox(
             tmp_path / "shop.sqlite3", NotificationReceiver.from_config(box.config())
         )

@@ -37,9 +37,9 @@ async def test_a_failing_call_shows_neither_token_nor_card(box, foreign, caplog,
     caplog.set_level(logging.DEBUG)
     payment = await foreign.payments.create(orders.card_payment())
     await foreign.payments.verify(payment.id, seen.payer())
-    code = await box.sms_code(payment.id)
+    code = box.sms_code(payment.id)
     canaries = [*seen.of(box), seen.token(foreign)]
-    await box.fault(fault, path="payment/PAY_", times=0, seconds=1)
+    box.fault(fault, path="payment/PAY_", times=0, seconds=1)
     execute = await seen.fails(foreign.payments.execute(payment.id, seen.payer(code)))
     get = await seen.fails(foreign.payments.get(payment.id))
 
@@ -55,7 +55,7 @@ async def test_a_failing_token_request_shows_no_secret(box, foreign, caplog, fau
     Its body is in clear in the frames of any transport.
     """
     caplog.set_level(logging.DEBUG)
-    await box.fault(fault, path="/oauth/authorize", times=0, seconds=1)
+    box.fault(fault, path="/oauth/authorize", times=0, seconds=1)
     error = await seen.fails(foreign.exchange_rates.get("USD"))
     canaries = seen.of(box)
 

@@ -215,7 +215,7 @@ async def test_a_signer_that_fails(box, error, form):
     assert type(caught.value.__cause__) is type(error)
     assert not caught.value.money_may_have_moved
     assert [] == unknown
-    assert [] == await box.requests("/refund")
+    assert [] == box.requests("/refund")
 
 
 async def test_a_signer_that_is_no_coroutine(box):

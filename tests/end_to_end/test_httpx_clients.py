@@ -14,9 +14,8 @@ import pytest
 
 from tests.end_to_end import canaries as seen
 from umfpay import UMFSession, errors
-from umfpay.emulator import Emulator, serve
+from umfpay.emulator import Emulator
 from umfpay.testing import EmulatorBox, emulator_transport
-from umfpay.testing._server_thread import ServerThread
 from umfpay.transport import UMFTransport
 
 
@@ -88,15 +87,6 @@ async def sealed_card(session, code=None):
     return card(*sealed, code)
 
 
-@pytest.fixture(name="thread", scope="module")
-def _thread():
-    thread = ServerThread()
-
-    yield thread
-
-    thread.stop()
-
-
 class Place:
     """
     The emulator, the session of its merchant, and a client of httpx over that.
@@ -135,43 +125,22 @@ class Place:
 @pytest.fixture(
     name="place", params=["our connections", "httpx on a socket", "in this process"]
 )
-def _place(request, credentials, thread):
+def _place(request, credentials, umf_server_thread):
     """
     The emulator behind each edge.
     """
     emulator = Emulator(credentials=credentials)
 
     if request.param == "in this process":
-        yield Place(
-            EmulatorBox(
-                emulator, base_url=emulator.base_url, origin="http://127.0.0.1:8100"
-            ),
-            lambda: emulator_transport(emulator),
-        )
+        yield Place(EmulatorBox(emulator), lambda: emulator_transport(emulator))
         asyncio.run(emulator.aclose())
 
         return
 
-    serving = serve(emulator)
-
-    async def enter():
-        return await serving.__aenter__()
-
-    async def leave():
-        await serving.__aexit__(None, None, None)
-
-    server = thread.run(enter())
-    box = EmulatorBox(
-        emulator,
-        base_url=server.base_url,
-        origin=server.origin,
-        call=thread.call,
-    )
     is_ours = request.param == "our connections"
 
-    yield Place(box, (lambda: None) if is_ours else httpx.AsyncHTTPTransport)
-
-    thread.run(leave())
+    with umf_server_thread.serve(emulator) as box:
+        yield Place(box, (lambda: None) if is_ours else httpx.AsyncHTTPTransport)
 
 
 async def created(session, client):

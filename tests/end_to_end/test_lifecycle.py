@@ -299,7 +299,7 @@ async def test_tls_is_verified_against_the_given_authority(box):
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    host, _, port = box.server.origin.removeprefix("http://").partition(":")
+    host, _, port = box.origin.removeprefix("http://").partition(":")
 
     async def relay(reader, writer):
         inner_reader, inner_writer = await asyncio.open_connection(host, int(port))
@@ -359,7 +359,7 @@ async def test_extra_headers_are_added_and_ours_stay(box, session):
     """
     await session.exchange_rates.get("USD", extra_headers={"X-Trace": "7"})
 
-    assert "7" == (await box.requests("/exchange_rate"))[-1]["headers"]["x-trace"]
+    assert "7" == box.requests("/exchange_rate")[-1]["headers"]["x-trace"]
 
     with pytest.raises(errors.ConfigError, match="Signature"):
         await session.exchange_rates.get("USD", extra_headers={"Signature": "x"})
@@ -383,7 +383,7 @@ async def test_accept_language_and_a_signer_of_the_users(box):
     ) as session:
         assert (await session.payments.create(orders.card_payment())).id
 
-    request = (await box.requests("/payments/payment"))[-1]
+    request = box.requests("/payments/payment")[-1]
 
     assert "ZH" == request["headers"]["accept-language"]
 

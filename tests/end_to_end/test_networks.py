@@ -187,7 +187,7 @@ async def test_a_server_of_another_name_gets_nothing(box, authority):
                 with pytest.raises(errors.UMFError, match=r"(?i)certificate"):
                     await session.exchange_rates.get("USD")
 
-    assert 0 == await box.token_requests()
+    assert 0 == box.token_requests()
 
 
 async def test_a_gateway_that_went_away_got_nothing(box):
@@ -217,13 +217,13 @@ async def test_a_gateway_that_went_away_got_nothing(box):
     assert not caught.value.request_sent
     assert not caught.value.money_may_have_moved
     assert "not sent" in str(caught.value)
-    assert [] == await box.requests("/refund")
+    assert [] == box.requests("/refund")
 
 
 async def _closed_during(box, call):
     async with UMFSession(box.config(timeout=20)) as session:
         await session.authorize()
-        await box.fault("delay", times=0, seconds=0.5)
+        box.fault("delay", times=0, seconds=0.5)
         task = asyncio.create_task(call(session))
         await asyncio.sleep(0.2)
 
@@ -241,8 +241,8 @@ async def test_a_session_closed_during_a_call_starts_nothing_new(box):
 
     assert isinstance(error, errors.ConfigError)
     assert "closed during the call" in str(error)
-    assert 1 == await box.token_requests()
-    assert 1 == len(await box.requests("/exchange_rate"))
+    assert 1 == box.token_requests()
+    assert 1 == len(box.requests("/exchange_rate"))
 
     # An unclosed connector would warn now, and warnings are errors.
     gc.collect()
@@ -258,4 +258,4 @@ async def test_a_session_closed_during_a_write_leaves_it_unclear(box):
 
     assert isinstance(error, errors.OutcomeUnknownError)
     assert error.money_may_have_moved
-    assert 1 == len(await box.requests("/refund"))
+    assert 1 == len(box.requests("/refund"))

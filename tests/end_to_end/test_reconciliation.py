@@ -34,7 +34,7 @@ async def _shop_day(session, box):
     """
     book = []
     company = await session.enterprises.register(orders.company())
-    await box.control("POST", f"/enterprises/{company.id}/enable", {})
+    box.control("POST", f"/enterprises/{company.id}/enable", {})
     sold = [
         await orders.paid(session, box),
         await orders.paid(session, box, total="19.99", currency="EUR"),
@@ -51,7 +51,7 @@ async def _shop_day(session, box):
         orders.bank_payment(),
     ):
         payment = await session.payments.create(new)
-        await box.control("POST", f"/payments/{payment.id}/pay", {})
+        box.control("POST", f"/payments/{payment.id}/pay", {})
         sold.append(await session.payments.get(payment.id))
 
     # Nobody paid this one.
@@ -87,7 +87,7 @@ async def _shop_day(session, box):
         refund = await session.refunds.create(payment.id, new)
 
         if refund.state != "REFUND_SUCCESS":
-            await box.control("POST", f"/refunds/{refund.id}/succeed", {})
+            box.control("POST", f"/refunds/{refund.id}/succeed", {})
             refund = await session.refunds.get(refund.id)
 
         book.append(

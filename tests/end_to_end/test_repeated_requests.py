@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 
 import pytest
 
 from tests import orders
+from tests.servers.streams import listening, read_request
 from umfpay import Executed
 from umfpay.errors import (
     CustomsRefusedError,
@@ -46,55 +46,32 @@ class RepeatingBox:
     def __init__(self, port):
         self._gateway = port
         self.repeated = []
-        self.clients = {}
 
     async def serve(self, reader, writer):
-        self.clients[asyncio.current_task()] = writer
+        while True:
+            request = await read_request(reader)
+            line = request.decode("latin-1").partition("\r\n")[0]
+            answer = await self._ask(request)
 
-        with contextlib.suppress(OSError, EOFError):
-            while True:
-                request, line = await self._read(reader)
-                twice = line.startswith("POST") and "/oauth/" not in line
+            if line.startswith("POST") and "/oauth/" not in line:
+                self.repeated.append(line.split(" ")[1])
                 answer = await self._ask(request)
 
-                if twice:
-                    self.repeated.append(line.split(" ")[1])
-                    answer = await self._ask(request)
-
-                writer.write(answer)
-
-        await self._close(writer)
-
-    async def aclose(self):
-        # The sessions are closed later: their connections are still open.
-        for writer in self.clients.values():
-            writer.close()
-
-        await asyncio.gather(*self.clients)
+            writer.write(answer)
 
     async def _ask(self, request):
         reader, writer = await asyncio.open_connection("127.0.0.1", self._gateway)
 
         try:
             writer.write(request)
-            answer, _ = await self._read(reader)
+
+            # An answer ends as a request does.
+            return await read_request(reader)
         finally:
-            await self._close(writer)
+            writer.close()
 
-        return answer
-
-    async def _close(self, writer):
-        writer.close()
-
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-    async def _read(self, reader):
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head.lower())
-        body = await reader.readexactly(int(length[1]) if length else 0)
-
-        return head + body, head.decode("latin-1").partition("\r\n")[0]
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
 
 @pytest.fixture(name="repeating")
@@ -102,17 +79,14 @@ async def _repeating(box):
     """
     Refusals are signed: those of a second copy, too.
     """
-    await box.settings(refusals="signed", refund="immediate")
+    box.settings(refusals="signed", refund="immediate")
     port = int(box.base_url.split(":")[2].partition("/")[0])
     repeating = RepeatingBox(port)
-    server = await asyncio.start_server(repeating.serve, "127.0.0.1", 0)
-    own = server.sockets[0].getsockname()[1]
-    repeating.base_url = box.base_url.replace(str(port), str(own))
 
-    yield repeating
+    async with listening(repeating.serve) as own:
+        repeating.base_url = box.base_url.replace(str(port), str(own))
 
-    server.close()
-    await repeating.aclose()
+        yield repeating
 
 
 @pytest.fixture(name="through")
@@ -124,7 +98,7 @@ async def _waiting(box, session, **changes):
     payment = await session.payments.create(orders.card_payment(**changes))
     await session.payments.verify(payment.id, orders.card())
 
-    return payment.id, await box.sms_code(payment.id)
+    return payment.id, box.sms_code(payment.id)
 
 
 async def test_an_execute_that_was_paid_by_the_first_copy_is_paid(
@@ -159,7 +133,7 @@ async def test_a_payment_that_failed_stays_failed(box, session, through):
     It is final and unpaid: the refusal was the truth.
     """
     key, code = await _waiting(box, session)
-    await box.control("POST", f"/payments/{key}/fail", {})
+    box.control("POST", f"/payments/{key}/fail", {})
 
     with pytest.raises(PaymentStateError) as caught:
         await through.payments.execute(key, orders.card(code))
@@ -174,12 +148,12 @@ async def test_an_execute_is_unclear_while_the_payment_cannot_be_asked(
     `resolve()` says so later.
     """
     key, code = await _waiting(box, session)
-    await box.fault("drop_before", method="GET", path=key, times=0)
+    box.fault("drop_before", method="GET", path=key, times=0)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await through.payments.execute(key, orders.card(code), deadline=3)
 
-    await box.fault("drop_before", method="GET", path="/nothing")
+    box.fault("drop_before", method="GET", path="/nothing")
     found = await through.resolve(caught.value.intent)
 
     assert isinstance(caught.value.__cause__, PaymentStateError)
@@ -205,7 +179,7 @@ async def test_a_refund_is_unclear_and_found_in_the_list(box, session, through):
     """
     The list has the documented members only: the id holds the number.
     """
-    await box.settings(refund_rows="documented")
+    box.settings(refund_rows="documented")
     paid = await orders.paid(session, box)
 
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -254,7 +228,7 @@ async def test_a_refund_flow_ends_with_the_one_refund_that_was_made(
         mer_date=orders.DAY,
         amount=Money("3.00", "USD"),
     )
-    refunds = (await box.control("GET", "/refunds"))["refunds"]
+    refunds = box.control("GET", "/refunds")["refunds"]
 
     assert [back.id] == [one["id"] for one in refunds]
     assert "REFUND_SUCCESS" == back.state
@@ -268,7 +242,7 @@ async def test_the_sms_code_was_sent_by_the_first_copy(box, repeating, open_sess
     codes = []
 
     async def read_sms(pending):
-        codes.append(await box.sms_code(pending.payment_id))
+        codes.append(box.sms_code(pending.payment_id))
 
         return codes[-1]
 

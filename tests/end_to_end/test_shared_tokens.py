@@ -94,13 +94,13 @@ async def test_sessions_of_two_processes_share_a_token_through_redis(box, start_
     await asyncio.gather(*map(_call, callers))
     await asyncio.gather(*map(_call, callers))
 
-    assert 1 == await box.token_requests()
+    assert 1 == box.token_requests()
 
-    await box.control("POST", "/token/steal", {})
-    before = await box.token_requests()
+    box.control("POST", "/token/steal", {})
+    before = box.token_requests()
     await asyncio.gather(*map(_call, callers))
 
-    assert before + 1 == await box.token_requests()
+    assert before + 1 == box.token_requests()
 
 
 async def test_an_outsider_who_takes_the_token_again_and_again_is_named(
@@ -133,8 +133,8 @@ async def test_a_secret_that_was_just_renewed_costs_few_tokens(
     Every token is refused for a while: callers are told, the gateway is not stormed.
     """
     session = await open_session(token_store=f"{redis_at}3")
-    await box.fault("steal_token", path="/exchange_rate", times=0)
-    asked = len(await box.requests("/oauth/authorize"))
+    box.fault("steal_token", path="/exchange_rate", times=0)
+    asked = len(box.requests("/oauth/authorize"))
     end = asyncio.get_running_loop().time() + 5
 
     while asyncio.get_running_loop().time() < end:
@@ -143,4 +143,4 @@ async def test_a_secret_that_was_just_renewed_costs_few_tokens(
 
         await asyncio.sleep(0.05)
 
-    assert 6 >= len(await box.requests("/oauth/authorize")) - asked
+    assert 6 >= len(box.requests("/oauth/authorize")) - asked

@@ -7,8 +7,6 @@ a real signature.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -49,6 +47,8 @@ from tests.end_to_end.about_something_else import (
     settled,
     transactions,
 )
+from tests.servers.streams import answer as http_answer
+from tests.servers.streams import listening, read_request
 from umfpay import Config, Executed, UMFSession, flows
 from umfpay.errors import (
     EnvelopeError,
@@ -499,26 +499,16 @@ class Answering:
 
     def __init__(self):
         self.answers = {}
-        self.tasks = set()
 
     async def serve(self, reader, writer):
-        self.tasks.add(asyncio.current_task())
-
-        with contextlib.suppress(OSError, EOFError):
-            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
-                length = re.search(r"content-length: (\d+)", head.lower())
-                await reader.readexactly(int(length[1]) if length else 0)
-                method, target, _ = head.split(" ", 2)
-                writer.write(self._answer(f"{method} {target}"))
-
-        writer.close()
-
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        while True:
+            head = (await read_request(reader)).decode("latin-1")
+            method, target, _ = head.split(" ", 2)
+            writer.write(self._answer(f"{method} {target}"))
 
     def _answer(self, asked):
         if "/oauth/" in asked:
-            return _response(b'{"access_token":"T","expires_in":3600}')
+            return http_answer(b'{"access_token":"T","expires_in":3600}')
 
         answer = next(
             given for at, given in self.answers.items() if re.search(at, asked)
@@ -529,17 +519,11 @@ class Answering:
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
 
         if isinstance(answer, bytes):
-            return _response(answer, f"Signature: {SIGNER.sign(answer)}\r\n")
+            return http_answer(answer, b"Signature: " + SIGNER.sign(answer).encode())
 
         members = {"meta": {"ret_code": "0000", "ret_msg": "Success"}, **answer}
 
-        return _response(sign_envelope(members, signer=SIGNER, place="meta")[0])
-
-
-def _response(body, headers=""):
-    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
-
-    return head.encode() + body
+        return http_answer(sign_envelope(members, signer=SIGNER, place="meta")[0])
 
 
 def _answers_in_turn(signed):
@@ -555,13 +539,9 @@ def _answers_in_turn(signed):
 @pytest.fixture(name="gateway")
 async def _gateway():
     gateway = Answering()
-    server = await asyncio.start_server(gateway.serve, "127.0.0.1", 0)
-    gateway.port = server.sockets[0].getsockname()[1]
 
-    yield gateway
-
-    server.close()
-    await asyncio.gather(*gateway.tasks)
+    async with listening(gateway.serve) as gateway.port:
+        yield gateway
 
 
 @pytest.fixture(autouse=True)

@@ -57,11 +57,11 @@ async def _documented(box):
     """
     Lists of refunds name no refund's number, as the reference has them.
     """
-    await box.settings(refund_rows="documented")
+    box.settings(refund_rows="documented")
 
 
 async def _unknown(box, kind, path, call):
-    await box.fault(kind, method="POST", path=path)
+    box.fault(kind, method="POST", path=path)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await call
@@ -73,7 +73,7 @@ async def _waiting(box, session):
     payment = await session.payments.create(orders.card_payment())
     await session.payments.verify(payment.id, orders.card())
 
-    return payment, orders.card(await box.sms_code(payment.id))
+    return payment, orders.card(box.sms_code(payment.id))
 
 
 async def test_an_execute_that_was_carried_out_is_found_by_a_query(box, session):
@@ -119,7 +119,7 @@ async def test_an_execute_that_was_not_carried_out_is_known_at_the_final_state(
     intent = await _unknown(
         box, "drop_before", "/execute", session.payments.execute(payment.id, payer)
     )
-    await box.control("POST", f"/payments/{payment.id}/{verb}", {})
+    box.control("POST", f"/payments/{payment.id}/{verb}", {})
     resolution = await session.resolve(intent)
 
     assert resolution.outcome is Executed.NO
@@ -158,7 +158,7 @@ async def test_the_gateway_closes_an_expired_order_and_resolves_it(box, session)
     intent = await _unknown(
         box, "drop_before", "/execute", session.payments.execute(payment.id, payer)
     )
-    await box.control("POST", "/clock", {"advance": 31 * 60})
+    box.control("POST", "/clock", {"advance": 31 * 60})
 
     assert (await session.resolve(intent)).outcome is Executed.NO
 
@@ -172,7 +172,7 @@ async def test_a_stored_notification_is_asked_first(box, session):
     resolution = await session.resolve(intent, evidence=stored)
 
     assert (Executed.YES, "notification") == (resolution.outcome, resolution.evidence)
-    assert [] == await box.requests("PAY_A")
+    assert [] == box.requests("PAY_A")
 
 
 async def test_a_notification_that_is_not_final_does_not_answer(box, session):
@@ -235,7 +235,7 @@ async def test_a_refund_without_a_row_stays_unknown(box, session):
 
 async def _settled(box):
     for _ in range(100):
-        answer = await box.control("GET", "/refunds")
+        answer = box.control("GET", "/refunds")
 
         if all(one["state"] == "REFUND_SUCCESS" for one in answer["refunds"]):
             return
@@ -346,7 +346,7 @@ async def test_the_row_of_another_refund_number_is_not_ours(box, session):
     """
     Of the same payment and amount, done at the same time, where lists tell numbers.
     """
-    await box.settings(refund_rows="with_number")
+    box.settings(refund_rows="with_number")
     payment, intent = await _unknown_refund(box, session, "drop_before")
     await session.refunds.create(payment.id, orders.refund("3.00"))
     await _settled(box)
@@ -606,7 +606,7 @@ async def test_what_a_notification_leaves_out_is_asked_for(box, session):
     paid = await orders.paid(session, box, reference="n-1")
     stored = Stored(_notified_payment(paid.id, amount=Amount(total_cny=Decimal(69))))
     right = await session.resolve(_create_intent(), evidence=stored)
-    await box.settings(execute="pending")
+    box.settings(execute="pending")
     other = await orders.paid(session, box, reference="n-9")
     stored = Stored(_notified_payment(other.id, amount=None))
     wrong = await session.resolve(_create_intent(), evidence=stored)
@@ -723,7 +723,7 @@ async def test_a_gateway_that_is_away_says_nothing_of_the_write(box, call, moved
 
     async with UMFSession(box.config()) as session:
         await session.authorize()
-        await box.fault("drop_before", times=0)
+        box.fault("drop_before", times=0)
 
         with pytest.raises(OutcomeUnknownError) as caught:
             await session.resolve(intent, deadline=1.0)
@@ -839,10 +839,10 @@ async def test_a_cancelled_write_is_handed_over(box):
 
     async with UMFSession(box.config(), on_unknown=intents.append) as session:
         payment, payer = await _waiting(box, session)
-        await box.fault("delay", method="POST", path="/execute", seconds=5)
+        box.fault("delay", method="POST", path="/execute", seconds=5)
         task = asyncio.create_task(session.payments.execute(payment.id, payer))
 
-        while not await box.requests(f"{payment.id}/execute"):
+        while not box.requests(f"{payment.id}/execute"):
             await asyncio.sleep(0.01)
 
         task.cancel()
@@ -861,8 +861,8 @@ async def test_a_write_that_was_cancelled_before_it_left_is_not_handed_over(box)
     intents = []
 
     async with UMFSession(box.config(), on_unknown=intents.append) as session:
-        await box.fault("delay", path="/oauth/authorize", seconds=5, times=0)
-        await box.fault("delay", path="/bank", seconds=5, times=0)
+        box.fault("delay", path="/oauth/authorize", seconds=5, times=0)
+        box.fault("delay", path="/bank", seconds=5, times=0)
         calls = [
             session.payments.create(orders.card_payment()),
             session.banks.list("DEBIT_CARD"),
@@ -919,7 +919,7 @@ async def test_a_refusal_without_signature_tells_what_it_would_mean(box, session
     """
     The most likely first-day mistake is a wrong merchant key.
     """
-    await box.settings(refusals="unsigned")
+    box.settings(refusals="unsigned")
     wrong = UMFSession(box.config(merchant_key=PrivateKey.generate(1024)))
 
     async with wrong:
@@ -939,7 +939,7 @@ async def test_a_forged_answer_to_a_write_names_the_settings_that_cause_it(
     says what to look at.
     """
     # So that the answer with the token is not the first to be refused.
-    await box.settings(signature="meta")
+    box.settings(signature="meta")
     other = UMFSession(box.config(gateway_certificate=PrivateKey.generate(1024).public))
 
     async with other:
@@ -957,7 +957,7 @@ async def test_an_unsigned_answer_to_a_write_names_the_setting_that_causes_it(
     """
     A gateway that signs nothing does so at the first write, too.
     """
-    await box.settings(signature="none")
+    box.settings(signature="none")
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await session.payments.create(orders.card_payment())

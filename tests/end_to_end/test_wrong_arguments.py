@@ -167,7 +167,7 @@ async def test_a_deadline_that_has_passed_sends_nothing(box, session):
 
         assert not caught.value.request_sent
 
-    assert [] == await box.requests("/refund")
+    assert [] == box.requests("/refund")
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ async def test_no_token_is_fetched_past_the_session(session, box, path):
     It would end the token that all processes share, with a secret in the body.
     """
     await session.banks.list("DEBIT_CARD")
-    asked = len(await box.requests("/oauth/authorize"))
+    asked = len(box.requests("/oauth/authorize"))
 
     for method, more in (("GET", {}), ("POST", {"body": {"client_secret": "x"}})):
         with pytest.raises(errors.ConfigError, match="path: a token that is fetched"):
@@ -342,4 +342,4 @@ async def test_no_token_is_fetched_past_the_session(session, box, path):
 
     await session.banks.list("DEBIT_CARD")
 
-    assert asked == len(await box.requests("/oauth/authorize"))
+    assert asked == len(box.requests("/oauth/authorize"))

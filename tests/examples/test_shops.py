@@ -24,8 +24,8 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.servers.databases import fresh_database
-from umfpay.emulator import Emulator, serve
-from umfpay.testing._server_thread import ServerThread
+from umfpay.emulator import Emulator
+from umfpay.testing import umf_server_thread  # noqa: F401 (a fixture)
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -218,29 +218,18 @@ class Gateway:
     An emulator that outlives the shops, and the settings by which they find it.
     """
 
-    def __init__(self, folder, thread):
-        self._thread = thread
-        self._emulator = Emulator(folder, key_bits=1024)
-        self._serving = serve(self._emulator)
-        server = thread.run(self._enter())
-        made = self._emulator.credentials
+    def __init__(self, folder, box):
+        self._box = box
+        self.control = box.control
+        made = box.emulator.credentials
         self.settings = {
             "UMF_CLIENT_ID": made.client_id,
             "UMF_CLIENT_SECRET": made.client_secret.reveal(),
             "UMF_MERCHANT_KEY": str(folder / "merchant.key.p8"),
             "UMF_GATEWAY_CERTIFICATE": str(folder / "umf.cert.crt"),
-            "UMF_BASE_URL": server.base_url,
+            "UMF_BASE_URL": box.base_url,
             "UMF_TOKEN_STORE": str(folder / "token"),
         }
-
-    async def _enter(self):
-        return await self._serving.__aenter__()
-
-    async def _leave(self):
-        await self._serving.__aexit__(None, None, None)
-
-    def control(self, method, path, value=None):
-        return self._thread.call(lambda: self._emulator.control(method, path, value))
 
     def payments(self):
         return self.control("GET", "/payments")["payments"]
@@ -256,22 +245,15 @@ class Gateway:
         return None
 
     def calls(self):
-        return len(self.control("GET", "/requests")["requests"])
-
-    def close(self):
-        self._thread.run(self._leave())
+        return len(self._box.requests())
 
 
 @pytest.fixture(name="gateway")
-def _gateway(tmp_path):
-    thread = ServerThread()
-    gateway = Gateway(tmp_path / "gateway", thread)
+def _gateway(tmp_path, umf_server_thread):  # noqa: F811
+    folder = tmp_path / "gateway"
 
-    try:
-        yield gateway
-    finally:
-        gateway.close()
-        thread.stop()
+    with umf_server_thread.serve(Emulator(folder, key_bits=1024)) as box:
+        yield Gateway(folder, box)
 
 
 class SQLiteBooks:

@@ -75,8 +75,8 @@ def _gateway(httpx2, credentials):
 async def _box(credentials):
     emulator = Emulator(credentials=credentials)
 
-    async with serve(emulator) as server:
-        yield EmulatorBox(emulator, base_url=server.base_url, origin=server.origin)
+    async with serve(emulator):
+        yield EmulatorBox(emulator)
 
 
 @pytest.fixture(name="kinds_of_error")

@@ -12,53 +12,30 @@ from sqlalchemy import select
 
 from tests import orders
 from umfpay import UMFSession
-from umfpay.emulator import Emulator, serve
+from umfpay.emulator import Emulator
 from umfpay.journal import Journal, Recovery
 from umfpay.journal._record import JournaledCall
-from umfpay.testing._fixtures import _enter
-from umfpay.testing._server_thread import ServerThread
+from umfpay.testing import umf_server_thread  # noqa: F401 (a fixture)
 
 
 CRASHED = 9
 
 
 @pytest.fixture(name="box")
-def _box(credentials):
+def _box(credentials, umf_server_thread):  # noqa: F811
     """
     An emulator on a socket, in a thread: children of this process reach it, too.
     """
-    emulator = Emulator(credentials=credentials)
-    thread = ServerThread()
-    serving = serve(emulator)
-    server = thread.run(_enter(serving))
-
-    try:
-        yield emulator, server.base_url, thread
-    finally:
-        thread.run(_leave(serving))
-        thread.stop()
-
-
-async def _leave(serving):
-    await serving.__aexit__(None, None, None)
+    with umf_server_thread.serve(Emulator(credentials=credentials)) as box:
+        yield box
 
 
 @pytest.fixture(name="run")
-def _run(box, credentials, tmp_path):
+def _run(box, tmp_path):
     """
     Run work with a session and a journal; in a child that may die of it.
     """
-    from umfpay import Config
-
-    _, base_url, _ = box
-    config = Config(
-        client_id=credentials.client_id,
-        client_secret=credentials.client_secret,
-        merchant_key=credentials.merchant_key,
-        gateway_certificate=credentials.gateway_certificate,
-        base_url=base_url,
-        token_store=str(tmp_path / "token"),
-    )
+    config = box.config(token_store=str(tmp_path / "token"))
 
     async def main(work):
         async with (
@@ -122,10 +99,6 @@ def test_a_process_that_dies_leaves_a_row_or_sent_nothing(
     """
     Recovery of another process finds out what became of it; nothing is sent twice.
     """
-    emulator, _, thread = box
-
-    def control(*arguments):
-        return thread.call(lambda: emulator.control(*arguments))
 
     async def prepare(session, journal):
         payment = await session.payments.create(orders.card_payment())
@@ -134,7 +107,7 @@ def test_a_process_that_dies_leaves_a_row_or_sent_nothing(
         return payment.id
 
     payment_id = run(prepare)
-    code = control("GET", f"/payments/{payment_id}/sms_code")["sms_code"]
+    code = box.sms_code(payment_id)
 
     async def pay(session, journal):
         await session.payments.execute(payment_id, orders.card(code))
@@ -143,12 +116,7 @@ def test_a_process_that_dies_leaves_a_row_or_sent_nothing(
         crash(patch)
         run(pay, crashes=True)
 
-    def executes():
-        requests = control("GET", "/requests")["requests"]
-
-        return sum(one["path"].endswith("/execute") for one in requests)
-
-    assert sent == executes()
+    assert sent == len(box.requests("/execute"))
 
     async def recover(session, journal):
         table = journal.database.tables.journal
@@ -174,4 +142,4 @@ def test_a_process_that_dies_leaves_a_row_or_sent_nothing(
         one.outcome for one in entries if one.outcome is not None
     ]
     assert rows - sent == sum(one.state == "unknown" for one in entries)
-    assert sent == executes()
+    assert sent == len(box.requests("/execute"))

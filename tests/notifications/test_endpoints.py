@@ -17,6 +17,7 @@ from aiohttp import web
 from fastapi import FastAPI
 
 from tests import orders
+from tests.servers.web import serve_aiohttp
 from umfpay import UMFSession
 from umfpay.emulator import Emulator, serve, serve_app
 from umfpay.errors import NotificationError
@@ -48,12 +49,8 @@ async def _fastapi(stack, inbox):
 async def _aiohttp(stack, inbox):
     app = web.Application()
     app.add_routes(notification_routes(inbox))
-    runner = web.AppRunner(app)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
 
-    return f"http://127.0.0.1:{runner.addresses[0][1]}"
+    return await stack.enter_async_context(serve_aiohttp(app))
 
 
 class Shop:
@@ -107,8 +104,8 @@ class Shop:
 async def _shop(request, credentials, tmp_path):
     async with AsyncExitStack() as stack:
         emulator = Emulator(credentials=credentials)
-        server = await stack.enter_async_context(serve(emulator))
-        box = EmulatorBox(emulator, base_url=server.base_url, origin=server.origin)
+        await stack.enter_async_context(serve(emulator))
+        box = EmulatorBox(emulator)
         inbox = NotificationInbox(
             tmp_path / "shop.sqlite3",
             NotificationReceiver.from_config(box.config()),

@@ -20,7 +20,6 @@ from umfpay.cli._sessions import open_session, settings
 from umfpay.cli._streams import content_of, print_json, print_line
 from umfpay.errors import APIError, ConfigError, Text, escape
 from umfpay.reconciliation import Difference
-from umfpay.resources import BulkResult
 
 
 @click.command()
@@ -85,34 +84,34 @@ def query(
     if report is None and classes:
         raise click.UsageError("--class is of --from.")
 
-    async def about_ids() -> bool:
-        assert ids is not None
+    async def main() -> bool:
         all_found = True
-        wanted = _ids(ids)
+        wanted: Any  # Any: ids or differences
+        results: Any
+
+        # Read before a token is fetched, or anything is sent.
+        if report is not None:
+            wanted = read_report(report, classes)
+        else:
+            assert ids is not None
+            wanted = _ids(ids)
 
         async with open_session(settings(file), fetch_token=fetch_token) as session:
-            nouns: Any = session.payments if kind == "payments" else session.refunds
+            if report is not None:
+                results = ask(session, wanted, concurrency=concurrency)
+            else:
+                nouns = session.payments if kind == "payments" else session.refunds
+                results = nouns.get_many(
+                    wanted, concurrency=concurrency, checkpoint=checkpoint
+                )
 
-            async for one in nouns.get_many(
-                wanted, concurrency=concurrency, checkpoint=checkpoint
-            ):
-                all_found &= _print_result(one, as_json=as_json)
+            async for one in results:
+                found = one if isinstance(one, Found) else Found(result=one)
+                all_found &= _print(found, as_json=as_json)
 
         return all_found
 
-    async def about_differences() -> bool:
-        assert report is not None
-        all_found = True
-        wanted = read_report(report, classes)
-
-        async with open_session(settings(file), fetch_token=fetch_token) as session:
-            async for one in ask(session, wanted, concurrency=concurrency):
-                all_found &= _print_found(one, as_json=as_json)
-
-        return all_found
-
-    answer = asyncio.run(about_ids() if report is None else about_differences())
-    context.exit(ExitCode.OK if answer else ExitCode.NO)
+    context.exit(ExitCode.OK if asyncio.run(main()) else ExitCode.NO)
 
 
 def _ids(file: str) -> Iterable[str]:
@@ -157,40 +156,82 @@ def _ids_of_lines(file: str, lines: Iterable[bytes]) -> Iterator[str]:
             yield one
 
 
-def _print_found(one: Found, *, as_json: bool) -> bool:
-    asked, result = one.asked, one.result
+def _print(one: Found, *, as_json: bool) -> bool:
+    """
+    Print what came of one id or difference; return whether the object was found.
+    """
+    error = None if one.result is None else one.result.error
 
-    if result is not None:
-        _must_be_an_answer(result)
+    if error is not None and not isinstance(error, APIError):
+        # The network, the token, the settings: no answer about this id.
+        raise error
+
+    is_good = one.result is not None and error is None
 
     if as_json:
-        given = {
+        print_json(json.dumps(_members(one), ensure_ascii=False))
+    else:
+        print_line(_line(one), err=not is_good)
+
+    return is_good
+
+
+def _line(one: Found) -> str:
+    asked, result = one.asked, one.result
+    parts = [] if asked is None else [asked.difference, asked.name, asked.number]
+
+    if result is None:
+        reason = _reason(one)
+        parts.append(f"{reason.en} | {reason.zh}")
+    elif isinstance(result.error, APIError):
+        what = result.error.what
+        parts += [result.id, escape(result.error.ret_code), f"{what.en} | {what.zh}"]
+    else:
+        parts += [result.id, str(getattr(result.object, "state", None) or "-")]
+
+    return "  ".join(parts)
+
+
+def _members(one: Found) -> dict[str, Any]:
+    """
+    Return the same for machines.
+    """
+    asked, result = one.asked, one.result
+    members: dict[str, Any] = {}
+
+    if asked is not None:
+        members = {
             "difference": asked.difference,
             "class": asked.name,
             "kind": asked.kind,
             "number": asked.number,
-            **(
-                {"id": None, "error": _reason(one).en}
-                if result is None
-                else _members(result)
-            ),
         }
-        print_json(json.dumps(given, ensure_ascii=False))
-    else:
-        begin = f"{asked.difference}  {asked.name}  {asked.number}"
 
-        if result is None:
-            reason = _reason(one)
-            print_line(f"{begin}  {reason.en} | {reason.zh}", err=True)
-        else:
-            line, is_good = _line(result)
-            print_line(f"{begin}  {line}", err=not is_good)
+    if result is None:
+        return {**members, "id": None, "error": _reason(one).en}
 
-    return result is not None and result.error is None
+    if isinstance(result.error, APIError):
+        return {
+            **members,
+            "id": result.id,
+            "ret_code": result.error.ret_code,
+            "error": result.error.what.en,
+        }
+
+    assert result.object is not None
+
+    return {
+        **members,
+        "id": result.id,
+        "object": json.loads(_codec.dumps(result.object)),
+    }
 
 
 def _reason(one: Found) -> Text:
-    day = one.asked.day
+    """
+    Return why there is no id of a difference.
+    """
+    day = None if one.asked is None else one.asked.day
 
     if day is None:
         return Text("no book has its day: give --ids", "各账册均无其日期：请使用 --ids")
@@ -199,48 +240,3 @@ def _reason(one: Found) -> Text:
         f"not in the gateway's list of {day}: nothing was paid under this number",
         f"不在网关 {day} 的交易列表中：该编号没有成功的交易",
     )
-
-
-def _print_result(one: BulkResult[Any], *, as_json: bool) -> bool:
-    _must_be_an_answer(one)
-
-    if as_json:
-        print_json(json.dumps(_members(one), ensure_ascii=False))
-    else:
-        line, is_good = _line(one)
-        print_line(line, err=not is_good)
-
-    return one.error is None
-
-
-def _must_be_an_answer(one: BulkResult[Any]) -> None:
-    if one.error is not None and not isinstance(one.error, APIError):
-        # The network, the token, the settings: no answer about this id.
-        raise one.error
-
-
-def _line(one: BulkResult[Any]) -> tuple[str, bool]:
-    """
-    Return what was answered, and whether it is the object.
-    """
-    if isinstance(one.error, APIError):
-        words = f"{one.error.what.en} | {one.error.what.zh}"
-
-        return f"{one.id}  {escape(one.error.ret_code)}  {words}", False
-
-    state = getattr(one.object, "state", None)
-
-    return f"{one.id}  {state or '-'}", True
-
-
-def _members(one: BulkResult[Any]) -> dict[str, Any]:
-    if isinstance(one.error, APIError):
-        return {
-            "id": one.id,
-            "ret_code": one.error.ret_code,
-            "error": one.error.what.en,
-        }
-
-    assert one.object is not None
-
-    return {"id": one.id, "object": json.loads(_codec.dumps(one.object))}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ID_TEXT: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 _PAYMENT: Final = "P"
+_REFUND: Final = "T"
 _BOOKS: Final = ("gateway", "ledger", "statement")
 _SEPARATOR: Final = "; "
 
@@ -59,12 +60,12 @@ class Found:
     What came of it.
 
     Args:
-        id: The gateway's; None where its list of the day does not have the number.
-        result: None without an id.
+        asked: None where an id was given.
+        result: None where nobody knows the id: the gateway's list of the day does not
+            have the number.
     """
 
-    asked: Asked
-    id: str | None = None
+    asked: Asked | None = None
     result: BulkResult[Any] | None = None
 
 
@@ -127,7 +128,7 @@ async def ask(
 
     Whose id no book has is looked for in the gateway's list of its day, by its number.
     """
-    ids: dict[str, dict[str, Asked]] = {_PAYMENT: {}, "T": {}}
+    ids: dict[str, dict[str, Asked]] = {_PAYMENT: {}, _REFUND: {}}
     without: list[Asked] = []
 
     for one in wanted:
@@ -149,11 +150,11 @@ async def ask(
     for one in _of_day(without, None):
         yield Found(asked=one)
 
-    for kind, nouns in ((_PAYMENT, session.payments), ("T", session.refunds)):
+    for kind, nouns in ((_PAYMENT, session.payments), (_REFUND, session.refunds)):
         # Of two nouns one signature.
         many: Any = nouns.get_many
         async for result in many([*ids[kind]], concurrency=concurrency):
-            yield Found(asked=ids[kind][result.id], id=result.id, result=result)
+            yield Found(asked=ids[kind][result.id], result=result)
 
 
 def _of_day(asked: Iterable[Asked], day: date | None) -> Iterator[Asked]:
@@ -171,7 +172,7 @@ async def _list(session: UMFSession, day: date) -> dict[tuple[str, str], list[st
         given = row.payment_id if isinstance(row, PaymentSummary) else row.refund_id
 
         if given is not None and row.mer_reference_id is not None:
-            key = (_PAYMENT if is_payment else "T", row.mer_reference_id)
+            key = (_PAYMENT if is_payment else _REFUND, row.mer_reference_id)
             found.setdefault(key, []).append(given)
 
     return found

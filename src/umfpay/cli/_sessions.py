@@ -21,6 +21,7 @@ from umfpay.tokens import open_store, store_key
 from umfpay.transport import CallJournal
 
 
+_TIMEOUT_SECONDS: Final = 5.0
 _NO_SETTINGS_ADVICE: Final = Text(
     "Give the settings as --config FILE: an emulator writes them into umf.env of its"
     " data folder. Or set the variables UMF_CLIENT_ID and so on.",
@@ -32,6 +33,12 @@ _NO_SETTINGS_ADVICE: Final = Text(
 def settings(file: Path | None, *, base_url: str | None = None) -> Config:
     """
     Return the settings of *file*, else of the environment.
+
+    Args:
+        base_url: Another gateway than theirs.
+
+    Raises:
+        ConfigError: One is missing or wrong.
     """
     changes: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
 
@@ -55,8 +62,10 @@ async def open_session(
     """
     Open a session that logs nobody out, unless *fetch_token* says that it may.
 
+    An emulator has nobody to log out.
+
     Raises:
-        ConfigError: It would have to.
+        ConfigError: It would have to, because no token is stored.
     """
     if not fetch_token and not await asyncio.to_thread(_is_emulator, config):
         await _need_a_token(config)
@@ -71,27 +80,17 @@ def _is_emulator(config: Config) -> bool:
     if not is_loopback(parts.hostname or ""):
         return False
 
+    # Proxies of the environment are for other machines, whatever no_proxy says.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    address = f"{parts.scheme}://{parts.netloc}/_emulator/"
+
     try:
-        answer = read_emulator(f"{parts.scheme}://{parts.netloc}/_emulator/")
+        with opener.open(address, timeout=_TIMEOUT_SECONDS) as reply:
+            answer = json.load(reply)
     except (OSError, ValueError):
         return False
 
     return isinstance(answer, dict) and answer.get("emulator") == "umfpay"
-
-
-def read_emulator(address: str) -> Any:
-    """
-    Return the JSON that an emulator of this machine answers.
-
-    Raises:
-        OSError: It does not answer.
-        ValueError: It answers something else.
-    """
-    # Proxies of the environment are for other machines, whatever no_proxy says.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    with opener.open(address, timeout=5) as reply:
-        return json.load(reply)
 
 
 async def _need_a_token(config: Config) -> None:

@@ -14,8 +14,7 @@ from umfpay.errors import needs_extra as _needs_extra
 
 
 with _needs_extra("testing", by="umfpay.testing"):
-    from umfpay.testing._box import EmulatorBox
-    from umfpay.testing._faults import Faults
+    from umfpay.testing._emulator import EmulatorBox, Faults, ServerThread
     from umfpay.testing._fixtures import (
         umf_credentials,
         umf_emulator,
@@ -37,6 +36,7 @@ __all__ = [
     "EmulatorBox",
     "Faults",
     "NotificationSigner",
+    "ServerThread",
     "SignedNotification",
     "emulator_transport",
     "signed_answer",

@@ -6,17 +6,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import pytest
 import pytest_socket
 
 from umfpay._session import UMFSession
-from umfpay.emulator import Credentials, Emulator, Server, serve
-from umfpay.testing._box import EmulatorBox
-from umfpay.testing._faults import Faults
-from umfpay.testing._server_thread import ServerThread
+from umfpay.emulator import Credentials, Emulator
+from umfpay.testing._emulator import EmulatorBox, Faults, ServerThread
 from umfpay.testing._signing import NotificationSigner
 
 
@@ -67,27 +64,8 @@ def umf_emulator(
 
     It serves from a thread of its own, so that tests without a loop reach it, too.
     """
-    emulator = Emulator(credentials=umf_credentials)
-    serving = serve(emulator)
-    server = umf_server_thread.run(_enter(serving))
-
-    try:
-        yield EmulatorBox(
-            emulator,
-            base_url=server.base_url,
-            origin=server.origin,
-            call=umf_server_thread.call,
-        )
-    finally:
-        umf_server_thread.run(_leave(serving))
-
-
-async def _enter(serving: AbstractAsyncContextManager[Server]) -> Server:
-    return await serving.__aenter__()
-
-
-async def _leave(serving: AbstractAsyncContextManager[Server]) -> None:
-    await serving.__aexit__(None, None, None)
+    with umf_server_thread.serve(Emulator(credentials=umf_credentials)) as box:
+        yield box
 
 
 @pytest.fixture

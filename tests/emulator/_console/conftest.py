@@ -82,8 +82,8 @@ class Browser:
 async def _box(credentials):
     emulator = Emulator(credentials=credentials)
 
-    async with serve(emulator) as server:
-        yield EmulatorBox(emulator, base_url=server.base_url, origin=server.origin)
+    async with serve(emulator):
+        yield EmulatorBox(emulator)
 
 
 @pytest.fixture(name="session")
