@@ -11,8 +11,9 @@ from decimal import Decimal
 import pytest
 
 from tests import orders
-from umfpay import Config, UMFSession
+from umfpay import UMFSession
 from umfpay.emulator import serve
+from umfpay.testing import EmulatorBox
 
 
 BASE = "/cberest/v1"
@@ -298,17 +299,9 @@ async def test_our_own_client_reads_all_of_these_forms(keys, make_box, place):
     Wherever the answers are signed.
     """
     box = make_box()
-    made = box.credentials
 
-    async with serve(box) as server:
-        config = Config(
-            client_id=made.client_id,
-            client_secret=made.client_secret,
-            merchant_key=made.merchant_key,
-            gateway_certificate=made.gateway_certificate,
-            base_url=server.base_url,
-            token_store="memory",
-        )
+    async with serve(box):
+        config = EmulatorBox(box).config()
         box.control("PUT", "/settings", {"signature": place})
 
         for name, values in FORMS.items():

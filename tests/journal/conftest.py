@@ -11,37 +11,27 @@ import pytest
 from sqlalchemy import select
 
 from tests import orders
-from umfpay import Config, UMFSession
+from umfpay import UMFSession
 from umfpay.emulator import Emulator
 from umfpay.journal import Journal
 from umfpay.sql import Database
-from umfpay.testing import emulator_transport
+from umfpay.testing import EmulatorBox, Faults, emulator_transport
 
 
-class Shop:
+class Shop(EmulatorBox):
     """
-    Processes of a shop: each has a session, a journal and a pool of its own.
+    Processes of a shop at an emulator: each has a session, a journal and a pool of its own.
     """
 
     def __init__(self, url, credentials, stack, token_store):
+        super().__init__(Emulator(credentials=credentials))
         self.url = url
-        self.emulator = Emulator(credentials=credentials)
         self.database = Database(url)
         self._stack = stack
         self._token_store = str(token_store)
 
     def config(self, **changes):
-        made = self.emulator.credentials
-        settings = {
-            "client_id": made.client_id,
-            "client_secret": made.client_secret,
-            "merchant_key": made.merchant_key,
-            "gateway_certificate": made.gateway_certificate,
-            "base_url": self.emulator.base_url,
-            "token_store": self._token_store,
-        }
-
-        return Config(**{**settings, **changes})
+        return super().config(**{"token_store": self._token_store, **changes})
 
     async def process(self, *, wrap=None, **changes):
         """
@@ -60,25 +50,16 @@ class Shop:
 
         return session, journal
 
-    def sent(self, ending):
-        requests = self.emulator.control("GET", "/requests")["requests"]
-
-        return [one for one in requests if one["path"].endswith(ending)]
-
     def fault(self, kind, **members):
-        rules = [{"kind": kind, **members}] if kind else []
-        self.emulator.control("PUT", "/faults", {"rules": rules})
+        """
+        Let this go wrong, and nothing else; None is a healthy gateway.
+        """
+        faults = Faults(self)
 
-    def settings(self, **changes):
-        self.emulator.control("PUT", "/settings", changes)
-
-    def move(self, payment_id, verb):
-        self.emulator.control("POST", f"/payments/{payment_id}/{verb}", {})
-
-    def code(self, payment_id):
-        answer = self.emulator.control("GET", f"/payments/{payment_id}/sms_code")
-
-        return answer["sms_code"]
+        if kind is None:
+            faults.clear()
+        else:
+            faults.add(kind, **members)
 
     async def rows(self, name="journal"):
         table = getattr(self.database.tables, name)
@@ -140,6 +121,6 @@ async def _paid(shop, process):
     """
     session, _ = process
     payment = await session.payments.create(orders.cashier_payment())
-    shop.move(payment.id, "pay")
+    shop.pay(payment.id)
 
     return payment.id

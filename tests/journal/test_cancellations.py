@@ -41,7 +41,7 @@ async def test_cancellations_leave_whole_rows_and_send_nothing_without_one(shop,
     rows = [
         row for row in await shop.settled(journal) if row["call"] == "refunds.create"
     ]
-    sent = str(shop.sent("/refund"))
+    sent = str(shop.requests("/refund"))
     database = journal.database
     await asyncio.wait(database._binding.tasks or {asyncio.create_task(_nothing())})
 

@@ -16,7 +16,7 @@ from tests.servers import databases
 from umfpay import UMFSession
 from umfpay.errors import DuplicateIntentError, JournalError
 from umfpay.journal import Journal
-from umfpay.testing import emulator_transport
+from umfpay.testing import EmulatorBox, emulator_transport
 
 
 @pytest.fixture(
@@ -57,7 +57,7 @@ async def test_a_call_is_not_sent_while_the_server_is_away(shop, process, paid, 
     assert not caught.value.money_may_have_moved
     assert databases.PASSWORD not in repr(caught.value) + str(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None
-    assert not shop.sent("/refund")
+    assert not shop.requests("/refund")
 
     made = await session.refunds.create(paid, new)
     rows = await shop.settled(journal)
@@ -77,7 +77,7 @@ async def test_an_end_is_written_when_the_server_is_back(
     shop.fault("delay", path="refund", seconds=0.5)
     call = asyncio.create_task(session.refunds.create(paid, new))
 
-    while not shop.sent("/refund"):
+    while not shop.requests("/refund"):
         await asyncio.sleep(0.01)
 
     server.stop()
@@ -98,7 +98,7 @@ async def test_an_end_is_written_when_the_server_is_back(
     with pytest.raises(DuplicateIntentError):
         await other.refunds.create(paid, new)
 
-    assert 1 == len(shop.sent("/refund"))
+    assert 1 == len(shop.requests("/refund"))
 
 
 @asynccontextmanager
@@ -155,19 +155,10 @@ async def test_a_call_is_not_sent_when_the_disk_is_full(emulated, tmp_path):
 
 @pytest.fixture(name="emulated")
 async def _emulated(credentials, tmp_path):
-    from umfpay import Config
     from umfpay.emulator import Emulator
 
     emulator = Emulator(credentials=credentials)
-    config = Config(
-        client_id=credentials.client_id,
-        client_secret=credentials.client_secret,
-        merchant_key=credentials.merchant_key,
-        gateway_certificate=credentials.gateway_certificate,
-        base_url=emulator.base_url,
-        token_store=str(tmp_path / "token"),
-    )
 
-    yield config, emulator
+    yield EmulatorBox(emulator).config(token_store=str(tmp_path / "token")), emulator
 
     await emulator.aclose()

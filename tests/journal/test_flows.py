@@ -41,7 +41,7 @@ async def test_after_a_wrong_code_the_next_one_passes(shop, process, intent_id):
     """
     session, journal = process
     pending = await begin_card_payment(session, orders.order(), _card())
-    code = shop.code(pending.payment_id)
+    code = shop.sms_code(pending.payment_id)
 
     with pytest.raises(WrongCodeError) as caught:
         await confirm_card_payment(
@@ -75,13 +75,13 @@ async def test_a_payment_of_which_nothing_is_kept_is_begun_again(shop, process):
     """
     session, _ = process
     pending = await begin_card_payment(session, orders.order(), _card())
-    code = shop.code(pending.payment_id)
+    code = shop.sms_code(pending.payment_id)
     await shop.change(shop.database.tables.sealed.delete())
 
     with pytest.raises(PendingExpiredError, match="nothing is kept"):
         await confirm_card_payment(session, pending.payment_id, code)
 
-    shop.move(pending.payment_id, "pay")
+    shop.pay(pending.payment_id)
     paid = await confirm_card_payment(session, pending.payment_id, code)
     assert "TRADE_SUCCESS" == paid.state
 
@@ -93,7 +93,7 @@ async def test_a_code_is_not_sent_while_another_is_open(shop, process):
     session, journal = process
     pending = await begin_card_payment(session, orders.order(), _card())
     stale = pending.to_json()
-    code = shop.code(pending.payment_id)
+    code = shop.sms_code(pending.payment_id)
     shop.fault("drop_before", path="execute|PAY_", method="POST")
 
     with pytest.raises(OutcomeUnknownError):
@@ -135,7 +135,7 @@ async def test_a_card_payment_is_begun_by_the_row_of_the_orders_transaction(
     with pytest.raises(DuplicateIntentError):
         await begin_card_payment(session, orders.order(), _card(), intent_id="pay 42")
 
-    assert 1 == len(shop.sent("/payment"))
+    assert 1 == len(shop.requests("/payment"))
 
 
 async def test_what_is_kept_of_a_card_is_sealed(shop, process):
@@ -160,7 +160,7 @@ async def test_a_slower_process_keeps_no_card_of_what_was_paid(shop, process):
     session, journal = process
     pending = await begin_card_payment(session, orders.order(), _card())
     stale = pending.to_json()
-    await confirm_card_payment(session, pending, shop.code(pending.payment_id))
+    await confirm_card_payment(session, pending, shop.sms_code(pending.payment_id))
     await shop.settled(journal)
     _, its_journal = await shop.process()
     await its_journal.sealed.keep(
@@ -225,5 +225,5 @@ async def test_a_refund_flow_has_one_intent(shop, process, paid):
     with pytest.raises(DuplicateIntentError):
         await give_back("R-2")
 
-    assert 1 == len(shop.sent("/refund"))
+    assert 1 == len(shop.requests("/refund"))
     assert "" == (await shop.rows())[-1]["known_refunds"]

@@ -33,7 +33,7 @@ def _declared(order):
 async def _payment(shop, session):
     new = orders.card_payment(customs=True)
     payment = await session.payments.create(new)
-    shop.move(payment.id, "pay")
+    shop.pay(payment.id)
 
     return payment.id, new.order
 
@@ -43,7 +43,7 @@ async def _execute(shop, session, intent_id):
     await session.payments.verify(payment.id, orders.card())
 
     await session.payments.execute(
-        payment.id, orders.card(shop.code(payment.id)), intent_id=intent_id
+        payment.id, orders.card(shop.sms_code(payment.id)), intent_id=intent_id
     )
 
 

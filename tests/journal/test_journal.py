@@ -67,7 +67,7 @@ async def test_a_row_is_committed_before_each_write_arrives(shop):
     new = orders.card_payment()
     payment = await session.payments.create(new)
     await session.payments.verify(payment.id, orders.card())
-    code = shop.code(payment.id)
+    code = shop.sms_code(payment.id)
     await session.payments.execute(payment.id, orders.card(code))
     part = new.order.sub_orders[0].mer_sub_reference_id
     path = f"/payments/payment/{payment.id}/update_express_info"
@@ -179,7 +179,7 @@ async def test_an_unclear_end_holds_the_intent_in_every_process(shop, process, p
     assert new.mer_reference_id == error.mer_reference_id
     assert paid == error.payment_id
     assert error.money_may_have_moved
-    assert 1 == len(shop.sent("/refund"))
+    assert 1 == len(shop.requests("/refund"))
     assert str(row["position"]) == unknown.value.intent.details["journal_row"]
 
 
@@ -200,7 +200,7 @@ async def test_what_was_carried_out_is_not_carried_out_again(shop, process, paid
 
     assert "executed" == caught.value.outcome
     assert caught.value.object_id
-    assert 1 == len(shop.sent("/refund"))
+    assert 1 == len(shop.requests("/refund"))
 
 
 async def test_of_sixty_that_want_the_same_one_sends(shop, paid):
@@ -222,7 +222,7 @@ async def test_of_sixty_that_want_the_same_one_sends(shop, paid):
         refused = [end for end in ends if isinstance(end, DuplicateIntentError)]
         assert 3 == len(refused), [repr(end)[:300] for end in ends]
 
-    assert 60 == len(shop.sent("/refund"))
+    assert 60 == len(shop.requests("/refund"))
 
 
 async def test_a_row_whose_end_is_unknown_is_taken_over_by_leave(shop, process):
@@ -308,7 +308,7 @@ async def test_what_cannot_be_written_down_is_not_sent(
         await session.refunds.create(paid, orders.refund())
 
     assert not caught.value.money_may_have_moved
-    assert not shop.sent("/refund")
+    assert not shop.requests("/refund")
     monkeypatch.undo()
     assert 1 == len(await shop.settled(journal))
 
@@ -344,7 +344,7 @@ async def test_after_a_lost_commit_nothing_is_sent(
         await session.refunds.create(paid, new, deadline=10 if was_kept else 0.3)
 
     rows = await shop.settled(journal)
-    assert not shop.sent("/refund")
+    assert not shop.requests("/refund")
     assert ["not_sent"] * was_kept == [row["outcome"] for row in rows[1:]]
     await session.refunds.create(paid, new)
 
@@ -369,7 +369,7 @@ async def test_a_verified_answer_is_given_though_its_end_cannot_be_written(
     shop.fault("delay", path="refund", seconds=0.3)
     call = asyncio.create_task(session.refunds.create(paid, orders.refund()))
 
-    while not shop.sent("/refund"):
+    while not shop.requests("/refund"):
         await asyncio.sleep(0.01)
 
     away.append(1)
@@ -409,7 +409,7 @@ async def test_who_is_cancelled_before_sending_sends_nothing(shop, process, paid
     assert {("ended", "not_sent"), ("unknown", None), ("ended", "executed")} >= {
         *numbers.values()
     }
-    sent = len(shop.sent("/refund"))
+    sent = len(shop.requests("/refund"))
     not_sent = sum(("ended", "not_sent") == end for end in numbers.values())
     assert sent <= len(numbers) - not_sent
 
@@ -433,7 +433,7 @@ async def test_a_call_whose_lease_is_over_sends_nothing(shop, paid, monkeypatch)
     with pytest.raises(JournalError, match="lease"):
         await session.refunds.create(paid, orders.refund())
 
-    assert not shop.sent("/refund")
+    assert not shop.requests("/refund")
 
 
 async def test_a_row_begun_in_the_shops_transaction_is_sent_once(shop, process, paid):
@@ -459,7 +459,7 @@ async def test_a_row_begun_in_the_shops_transaction_is_sent_once(shop, process, 
 
     rows = await shop.settled(journal)
     assert (made.id, "executed") == (rows[-1]["object_id"], rows[-1]["outcome"])
-    assert 1 == len(shop.sent("/refund"))
+    assert 1 == len(shop.requests("/refund"))
 
     with pytest.raises(DuplicateIntentError):
         await shop.database.run(work)
@@ -485,7 +485,7 @@ async def test_a_row_that_is_not_committed_is_not_sent(shop, process, paid):
             kept[0], session.refunds.create, paid, orders.refund()
         )
 
-    assert not shop.sent("/refund")
+    assert not shop.requests("/refund")
 
 
 async def test_ended_rows_are_pruned(shop, process, paid):
@@ -539,7 +539,7 @@ async def test_no_card_stands_in_any_table(shop, process):
     session, journal = process
     payment = await session.payments.create(orders.card_payment())
     await session.payments.verify(payment.id, orders.card())
-    code = shop.code(payment.id)
+    code = shop.sms_code(payment.id)
     shop.fault("drop_after", path="execute")
 
     with pytest.raises(OutcomeUnknownError):

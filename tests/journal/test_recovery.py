@@ -43,7 +43,7 @@ async def _execute(shop, session, number="6227000000000005"):
     await session.payments.verify(payment.id, orders.card())
 
     return payment.id, session.payments.execute(
-        payment.id, orders.card(shop.code(payment.id))
+        payment.id, orders.card(shop.sms_code(payment.id))
     )
 
 
@@ -78,7 +78,7 @@ async def test_an_execute_whose_answer_was_lost_is_found(shop, process):
     } == {*heard}
     assert 2 == len(heard)
     assert all(row["settled_at"] for row in await shop.rows())
-    assert 1 == len(shop.sent("/execute"))
+    assert 1 == len(shop.requests("/execute"))
 
 
 async def test_a_row_of_a_dead_sender_waits_for_its_lease(shop, process, paid):
@@ -183,7 +183,7 @@ async def test_a_handler_that_fails_is_called_again(shop, process, error):
     """
     session, journal = process
     payment = await session.payments.create(orders.cashier_payment())
-    shop.move(payment.id, "close")
+    shop.close(payment.id)
     await shop.settled(journal)
     calls = []
 
@@ -317,7 +317,7 @@ async def test_a_payment_that_was_created_is_followed_until_it_is_closed(shop, p
     await recovery.run_once()
     assert not heard
 
-    shop.move(payment.id, "close")
+    shop.close(payment.id)
     await shop.lapse()
     await recovery.run_once()
     await shop.lapse()
@@ -349,7 +349,7 @@ async def test_what_is_not_final_after_days_is_followed_ever_more_rarely(shop, p
     assert not heard
     assert 9 * HOUR < row["next_at"] - row["updated_at"] < 11 * HOUR
 
-    shop.move(payment.id, "close")
+    shop.close(payment.id)
     await shop.change(table.update().values(next_at=table.c.next_at - 11 * HOUR))
     await recovery.run_once()
     assert [(payment.id, "TRADE_CLOSED")] == heard
@@ -466,7 +466,7 @@ async def test_who_lost_the_row_writes_in_vain(shop, paid):
     session, journal = await shop.process(wrap=wrap)
     call = asyncio.create_task(session.refunds.create(paid, orders.refund()))
 
-    while not shop.sent("/refund"):
+    while not shop.requests("/refund"):
         await asyncio.sleep(0.01)
 
     await shop.lapse()
@@ -501,7 +501,7 @@ async def test_old_card_data_are_deleted(shop, process):
 
 
 def _wrong_code(shop, payment_id):
-    return orders.card("000000" if shop.code(payment_id) != "000000" else "000001")
+    return orders.card("000000" if shop.sms_code(payment_id) != "000000" else "000001")
 
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])
@@ -515,7 +515,7 @@ async def test_after_a_wrong_code_two_queries_give_the_intent_back(
     session, journal = process
     payment = await session.payments.create(orders.card_payment())
     await session.payments.verify(payment.id, orders.card())
-    right = orders.card(shop.code(payment.id))
+    right = orders.card(shop.sms_code(payment.id))
     shop.settings(refusals=refusals)
 
     with pytest.raises((APIError, OutcomeUnknownError)):
@@ -583,7 +583,7 @@ async def test_a_payment_that_a_late_copy_pays_is_executed_in_the_end(shop, proc
 
     assert [("payments.execute", "refused")] == heard
 
-    shop.move(payment.id, "pay")
+    shop.pay(payment.id)
 
     for _ in range(3):
         await shop.lapse()
@@ -632,7 +632,7 @@ async def test_a_handler_cannot_end_the_transaction_it_is_given(shop, process, c
     """
     session, journal = process
     payment = await session.payments.create(orders.cashier_payment())
-    shop.move(payment.id, "close")
+    shop.close(payment.id)
     await shop.settled(journal)
     sealed, calls = shop.database.tables.sealed, []
 
@@ -732,7 +732,7 @@ async def test_a_payment_whose_caller_died_before_it_was_known_is_applied(
 
         made = await session.payments.create(orders.cashier_payment())
         await shop.settled(journal)
-        shop.move(made.id, "pay")
+        shop.pay(made.id)
         recovery = Recovery(session, journal, inbox=inbox)
 
         async with asyncio.timeout(20):

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from umfpay import Config, UMFSession
+from umfpay import UMFSession
 from umfpay.emulator import Emulator
 from umfpay.errors import OutcomeUnknownError, TransportError
-from umfpay.testing._transport import emulator_transport
+from umfpay.testing import EmulatorBox, emulator_transport
 from umfpay.transport import Call, CallState, Effect, HTTPExchangeError, HTTPXAdapter
 
 
@@ -36,16 +36,7 @@ def _unclear():
 
 @pytest.fixture(name="session")
 async def _session(emulator, unclear):
-    made = emulator.credentials
-    config = Config(
-        client_id=made.client_id,
-        client_secret=made.client_secret,
-        merchant_key=made.merchant_key,
-        gateway_certificate=made.gateway_certificate,
-        base_url=emulator.base_url,
-        token_store="memory",
-    )
-
+    config = EmulatorBox(emulator).config()
     transport = emulator_transport(emulator)
 
     async with UMFSession(

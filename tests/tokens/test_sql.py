@@ -33,6 +33,7 @@ from umfpay.errors import (
     WrongLoopError,
 )
 from umfpay.sql import Database
+from umfpay.testing import EmulatorBox
 from umfpay.tokens import SQLTokenStore, TokenCache, open_store
 
 
@@ -635,15 +636,8 @@ async def test_a_session_uses_the_shops_own_database_and_leaves_it_open(url):
     """
     emulator = Emulator(key_bits=1024)
 
-    async with serve(emulator) as server, Database(url) as database:
-        config = Config(
-            client_id=emulator.credentials.client_id,
-            client_secret=emulator.credentials.client_secret,
-            merchant_key=emulator.credentials.merchant_key,
-            gateway_certificate=emulator.credentials.gateway_certificate,
-            base_url=server.base_url,
-            token_store=database,
-        )
+    async with serve(emulator), Database(url) as database:
+        config = EmulatorBox(emulator).config(token_store=database)
 
         for _ in range(2):
             async with UMFSession(config) as session:

@@ -176,8 +176,7 @@ def books() -> None:
 @books.command()
 @click.argument("folder")
 @decisions_option
-@click.pass_context
-def show(context: click.Context, /, *, folder: str, decisions: str | None) -> None:
+def show(*, folder: str, decisions: str | None) -> ExitCode:
     """
     List the differences of the last night that nobody has accepted.
 
@@ -194,7 +193,7 @@ def show(context: click.Context, /, *, folder: str, decisions: str | None) -> No
         for row in rows.select(names).unique(maintain_order=True).iter_rows():
             print_line("  ".join("" if one is None else str(one) for one in row))
 
-    context.exit(ExitCode.NO if count else ExitCode.OK)
+    return ExitCode.NO if count else ExitCode.OK
 
 
 @books.command()

@@ -64,14 +64,12 @@ def sign(key: str, passphrase_env: str | None, file: str) -> None:
     help="FILE is a notification: only a header over its very bytes counts.",
 )
 @click.argument("file")
-@click.pass_context
 def verify(
-    context: click.Context,
     certificate: str,
     header: str | None,
     notification: bool,  # noqa: FBT001 (click passes flags by name)
     file: str,
-) -> None:
+) -> ExitCode:
     """
     Tell whether the gateway signed FILE, an answer or a notification ("-": standard
     input).
@@ -85,7 +83,8 @@ def verify(
     envelope = read(content_of(file), header_signature=signature, verifier=verifier)
     code, words = _ANSWER_OF_VERDICT[envelope.verdict]
     print_line(f"{words} ({envelope.reason})" if envelope.reason else words)
-    context.exit(code)
+
+    return code
 
 
 @click.command()

@@ -74,7 +74,7 @@ def demo(
     base_url: str | None,
     file: Path | None,
     fetch_token: bool,
-) -> int:
+) -> ExitCode:
     """
     Take the guide's card payment, or --all its stories, against an emulator.
     """

@@ -42,14 +42,7 @@ _key = click.argument("key")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a line of JSON for an event."
 )
-@click.pass_context
-def list_(
-    context: click.Context,
-    /,
-    *,
-    as_json: bool,
-    **place: Any,
-) -> None:
+def list_(*, as_json: bool, **place: Any) -> ExitCode:
     """
     List what is held, unconfirmed, in conflict or failed.
 
@@ -64,14 +57,13 @@ def list_(
             number = escape(event.mer_reference_id or "-")
             print_line(f"{event.key}  {why}  {number}  {event.reason}")
 
-    context.exit(ExitCode.NO if found else ExitCode.OK)
+    return ExitCode.NO if found else ExitCode.OK
 
 
 @inbox.command()
 @_key
 @merchant_options
-@click.pass_context
-def show(context: click.Context, /, *, key: str, **place: Any) -> None:
+def show(*, key: str, **place: Any) -> ExitCode:
     """
     Show an event that waits, with its bytes as the gateway signed them.
 
@@ -82,14 +74,13 @@ def show(context: click.Context, /, *, key: str, **place: Any) -> None:
     for why, event in found:
         print_json(_json(why, event, whole=True))
 
-    _exit(context, key, done=bool(found))
+    return _end(key, done=bool(found))
 
 
 @inbox.command()
 @_key
 @merchant_options
-@click.pass_context
-def replay(context: click.Context, /, *, key: str, **place: Any) -> None:
+def replay(*, key: str, **place: Any) -> ExitCode:
     """
     Have an event decided anew, by the processes that have its handler.
 
@@ -99,7 +90,7 @@ def replay(context: click.Context, /, *, key: str, **place: Any) -> None:
     async def act(opened: NotificationInbox) -> bool:
         return await opened.hasten(key) > 0
 
-    _exit(context, key, done=_run(act, **place))
+    return _end(key, done=_run(act, **place))
 
 
 @inbox.command()
@@ -119,13 +110,15 @@ def release(*, key: str, **place: Any) -> None:
     print_line(f"{escape(key)}: released | 已放行")
 
 
-def _exit(context: click.Context, key: str, *, done: bool) -> None:
-    if not done:
-        print_line(
-            f"{escape(key)}: no event with this key waits | 没有等待中的该事件",
-            err=True,
-        )
-        context.exit(ExitCode.NO)
+def _end(key: str, *, done: bool) -> ExitCode:
+    if done:
+        return ExitCode.OK
+
+    print_line(
+        f"{escape(key)}: no event with this key waits | 没有等待中的该事件", err=True
+    )
+
+    return ExitCode.NO
 
 
 def _run(

@@ -45,15 +45,7 @@ _reason = click.option(
 @merchant_options
 @click.option("--all", "also_ended", is_flag=True, help="Ended ones, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for a row.")
-@click.pass_context
-def list_(
-    context: click.Context,
-    /,
-    *,
-    also_ended: bool,
-    as_json: bool,
-    **place: Any,
-) -> None:
+def list_(*, also_ended: bool, as_json: bool, **place: Any) -> ExitCode:
     """
     List what is open, oldest first.
 
@@ -72,7 +64,8 @@ def list_(
             print_line(_line(entry))
 
     alarming = any(entry.is_alarming for entry in entries)
-    context.exit(ExitCode.NO if alarming else ExitCode.OK)
+
+    return ExitCode.NO if alarming else ExitCode.OK
 
 
 @journal.command()
@@ -93,15 +86,7 @@ def show(*, row: int, **place: Any) -> None:
 @_row
 @merchant_options
 @fetch_token_option
-@click.pass_context
-def resolve(
-    context: click.Context,
-    /,
-    *,
-    row: int,
-    fetch_token: bool,
-    **place: Any,
-) -> None:
+def resolve(*, row: int, fetch_token: bool, **place: Any) -> ExitCode:
     """
     Ask the gateway about an open row now.
 
@@ -123,7 +108,7 @@ def resolve(
 
         return entry.state is JournalState.ENDED
 
-    context.exit(ExitCode.OK if _run(act, **place) else ExitCode.NO)
+    return ExitCode.OK if _run(act, **place) else ExitCode.NO
 
 
 @journal.command()

@@ -56,9 +56,7 @@ from umfpay.reconciliation import Difference
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for an id.")
 @config_option
 @fetch_token_option
-@click.pass_context
 def query(
-    context: click.Context,
     *,
     ids: str | None,
     report: str | None,
@@ -69,7 +67,7 @@ def query(
     as_json: bool,
     file: Path | None,
     fetch_token: bool,
-) -> None:
+) -> ExitCode:
     """
     Ask for many payments or refunds, as they come.
 
@@ -111,7 +109,7 @@ def query(
 
         return all_found
 
-    context.exit(ExitCode.OK if asyncio.run(main()) else ExitCode.NO)
+    return ExitCode.OK if asyncio.run(main()) else ExitCode.NO
 
 
 def _ids(file: str) -> Iterable[str]:

@@ -209,7 +209,7 @@ _OPTIONS: Final = options(
 @click.command(context_settings={"allow_extra_args": True})
 @_OPTIONS
 @click.pass_context
-def reconcile(context: click.Context, /, **_given: object) -> None:
+def reconcile(context: click.Context, /, **_given: object) -> ExitCode:
     """
     Compare the gateway's transaction files with your ledger.
 
@@ -224,7 +224,8 @@ def reconcile(context: click.Context, /, **_given: object) -> None:
 
     if asked.month is not None:
         asked.check_places(reconciliation.Month.endings)
-        context.exit(ExitCode.OK if print_month(asked) else ExitCode.NO)
+
+        return ExitCode.OK if print_month(asked) else ExitCode.NO
 
     asked.check_places(reconciliation.Report.endings)
     book = asked.open_ledger()
@@ -244,7 +245,7 @@ def reconcile(context: click.Context, /, **_given: object) -> None:
         for line in [*lines, *_table(report).splitlines()]:
             print_line(line)
 
-    context.exit(ExitCode.OK if is_clean else ExitCode.NO)
+    return ExitCode.OK if is_clean else ExitCode.NO
 
 
 def _compare_files(asked: ReconcileArguments, ledger: Ledger) -> Report:

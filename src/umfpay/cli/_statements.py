@@ -91,7 +91,7 @@ def pull(
     as_json: bool,
     file: Path | None,
     fetch_token: bool,
-) -> None:
+) -> ExitCode:
     """
     Fetch the file of each day; a pull that broke off goes on when it is called again.
 
@@ -125,7 +125,9 @@ def pull(
         except StatementError as error:
             print_line(f"umfpay: {error}", err=True)
 
-            raise click.exceptions.Exit(ExitCode.NO) from None
+            return ExitCode.NO
+
+    return ExitCode.OK
 
 
 @attrs.frozen(kw_only=True)

@@ -44,8 +44,7 @@ def create(*, url: Secret, schema: str | None) -> None:
 
 @tables.command()
 @database_options
-@click.pass_context
-def check(context: click.Context, *, url: Secret, schema: str | None) -> None:
+def check(*, url: Secret, schema: str | None) -> ExitCode:
     """
     Look whether the tables are those of this version.
 
@@ -62,15 +61,19 @@ def check(context: click.Context, *, url: Secret, schema: str | None) -> None:
             " | 没有该文件；可用 umfpay tables create 创建",
             err=True,
         )
-        context.exit(ExitCode.NO)
+
+        return ExitCode.NO
 
     try:
         asyncio.run(_close_after(database, database.check_tables))
     except DatabaseTablesError as error:
         print_line(str(error), err=True)
-        context.exit(ExitCode.NO)
+
+        return ExitCode.NO
 
     _print_done(database, schema)
+
+    return ExitCode.OK
 
 
 def _print_done(database: Database, schema: str | None) -> None:

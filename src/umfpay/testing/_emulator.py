@@ -65,6 +65,9 @@ class EmulatorBox:
 
         Args:
             changes: Of `umfpay.Config`, for example ``notify_url``.
+
+        Raises:
+            ConfigError: One of *changes* is wrong.
         """
         made = self.emulator.credentials
         settings: dict[str, Any] = {
@@ -84,6 +87,10 @@ class EmulatorBox:
         """
         Make any call of the control API; see `Emulator.control`.
 
+        Args:
+            path: Below ``/_emulator``.
+            value: The body, as JSON.
+
         Raises:
             ConfigError: The emulator has no such thing, or cannot do it now.
         """
@@ -99,54 +106,81 @@ class EmulatorBox:
     def sms_code(self, payment_id: str) -> str:
         """
         Return the code that the customer reads on his phone.
+
+        Raises:
+            ConfigError: There is no such payment.
         """
         return str(self.control("GET", f"/payments/{payment_id}/sms_code")["sms_code"])
 
     def pay(self, payment_id: str) -> None:
         """
         Pay as the customer: QR code, WeChat, bank or cashier.
+
+        Raises:
+            ConfigError: There is no such payment, or it cannot be paid now.
         """
         self._move("payments", payment_id, "pay")
 
     def fail(self, payment_id: str) -> None:
         """
         Let a payment fail.
+
+        Raises:
+            ConfigError: There is no such payment, or it cannot fail now.
         """
         self._move("payments", payment_id, "fail")
 
     def close(self, payment_id: str) -> None:
         """
         Let a payment expire unpaid.
+
+        Raises:
+            ConfigError: There is no such payment, or it cannot expire now.
         """
         self._move("payments", payment_id, "close")
 
     def cancel(self, payment_id: str) -> None:
         """
         Undo a payment that succeeded, as UMF does when papers fail.
+
+        Raises:
+            ConfigError: There is no such payment, or it has not succeeded.
         """
         self._move("payments", payment_id, "cancel")
 
     def end_refund(self, refund_id: str, verb: str = "succeed") -> None:
         """
-        End a refund: ``succeed``, ``fail`` or ``close``.
+        End a refund.
+
+        Args:
+            verb: ``succeed``, ``fail`` or ``close``.
+
+        Raises:
+            ConfigError: There is no such refund or verb, or it has ended.
         """
         self._move("refunds", refund_id, verb)
 
     def enable(self, enterprise_id: str) -> None:
         """
-        Let a company pay.
+        Let a company pay (gateway.md 5.18).
+
+        Raises:
+            ConfigError: There is no such company.
         """
         self._move("enterprises", enterprise_id, "enable")
 
     def advance(self, seconds: float) -> None:
         """
-        Let *seconds* go by on the gateway's clock.
+        Let *seconds* go by on the gateway's clock, at once.
         """
         self.control("POST", "/clock", {"advance": seconds})
 
     def settings(self, **changes: Any) -> None:
         """
         Change switches of `umfpay.emulator.EmulatorSettings`.
+
+        Raises:
+            ConfigError: There is no such switch or value.
         """
         self.control("PUT", "/settings", changes)
 

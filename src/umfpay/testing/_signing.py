@@ -41,6 +41,11 @@ class NotificationSigner:
     def __call__(self, members: Mapping[str, Any]) -> SignedNotification:
         """
         Sign any body (gateway.md 3.3): ``{"payment": {...}}``.
+
+        Raises:
+            JSONRefusedError: A number is not finite, or text has half of a surrogate
+                pair.
+            TypeError: Something has no JSON form.
         """
         body = dump_json(members)
 
