@@ -38,7 +38,7 @@ class Box(EmulatorBox):
         emulator = Emulator(
             credentials=credentials, clock=Clock(virtual_clock.now), post=self._post
         )
-        super().__init__(emulator, base_url=emulator.base_url, origin="")
+        super().__init__(emulator)
         self._receivers = {}
 
     def transport(self):

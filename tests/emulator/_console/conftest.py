@@ -122,16 +122,3 @@ def _change(box):
         world.store.put("payment", payment_id, {**world.payment(payment_id), **members})
 
     return change
-
-
-@pytest.fixture(name="codes")
-def _codes(box):
-    """
-    What `orders.paid` asks for the code of the text message.
-    """
-
-    class Codes:
-        async def sms_code(self, payment_id):
-            return box.sms_code(payment_id)
-
-    return Codes()

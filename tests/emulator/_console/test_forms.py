@@ -167,12 +167,12 @@ async def test_settings_are_switched(browser, box):
         ("close", "REFUND_CLOSE"),
     ],
 )
-async def test_a_refund_is_ended(browser, session, codes, verb, state):
+async def test_a_refund_is_ended(browser, session, box, verb, state):
     """
     With each button that its row has.
     """
     await browser.post("/console/settings", settle_after="600")
-    paid = await orders.paid(session, codes)
+    paid = await orders.paid(session, box)
     refund = await session.refunds.create(paid.id, orders.refund())
     page = await browser.page("/console/refunds")
 

@@ -24,7 +24,7 @@ HOSTILE = [
 ]
 
 
-async def test_a_payment_shows_its_life(browser, session, box, codes):
+async def test_a_payment_shows_its_life(browser, session, box):
     """
     Timeline, code of the text message, last digits of the card, refund, notifications.
     """
@@ -47,11 +47,11 @@ async def test_a_payment_shows_its_life(browser, session, box, codes):
     assert re.search(r"/console/notifications/\d+/resend", page)
 
 
-async def test_a_refunds_notification_is_on_its_payments_page(browser, session, codes):
+async def test_a_refunds_notification_is_on_its_payments_page(browser, session, box):
     """
     One looks for it there.
     """
-    paid = await orders.paid(session, codes)
+    paid = await orders.paid(session, box)
     refund = await session.refunds.create(paid.id, orders.refund())
     await browser.post(f"/console/refunds/{refund.id}/succeed")
     page = await browser.page(f"/console/payments/{paid.id}")
@@ -135,11 +135,11 @@ async def test_a_request_that_was_cut_off_says_so(browser, session):
     assert "drop_before" in page
 
 
-async def test_no_card_number_is_shown(browser, session, box, codes):
+async def test_no_card_number_is_shown(browser, session, box):
     """
     Neither on the payment's page nor in any request.
     """
-    payment = await orders.paid(session, codes)
+    payment = await orders.paid(session, box)
     secret = box.emulator.credentials.client_secret.reveal()
     pages = [await browser.page(f"/console/payments/{payment.id}")]
 
@@ -193,12 +193,12 @@ async def test_hostile_words_of_an_order_are_only_words(
     assert len(pages[1]) < 5_000
 
 
-async def test_every_kind_of_object_has_its_row(browser, session, box, codes):
+async def test_every_kind_of_object_has_its_row(browser, session, box):
     """
     Refunds, customs declarations and companies; with what can be done.
     """
     await browser.post("/console/settings", settle_after="600")
-    paid = await orders.paid(session, codes, customs=True)
+    paid = await orders.paid(session, box, customs=True)
     await session.refunds.create(paid.id, orders.refund())
     await session.enterprises.register(orders.company())
     part = box.emulator._gateway_state.payment(paid.id)["order"]["sub_orders"][0]
