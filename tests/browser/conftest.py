@@ -82,7 +82,7 @@ def _page(chromium):
     return chromium
 
 
-class GatewayState:
+class Site:
     """
     Gateway, shop and session in a loop of their own, beside the browser.
     """
@@ -148,7 +148,7 @@ def _world(tmp_path):
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    world = GatewayState(loop)
+    world = Site(loop)
     stack = AsyncExitStack()
     world.run(_open(world, stack, tmp_path))
 

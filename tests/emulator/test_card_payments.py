@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-
-PAY = "/payments/payment"
+from tests.emulator.merchant import PAY
 
 
 def test_a_card_is_paid_with_the_code_that_was_sent(shop):

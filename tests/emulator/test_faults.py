@@ -14,7 +14,6 @@ from umfpay.emulator import Fault, FaultPlan
 from umfpay.errors import ConfigError
 
 
-PAY = "/payments/payment"
 RATE = "/exchange_rate?currency=USD"
 
 

@@ -11,8 +11,9 @@ import sqlite3
 
 import pytest
 
+from tests.emulator.merchant import PAY
 
-PAY = "/payments/payment"
+
 RATE = "/exchange_rate?currency=USD"
 
 

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-
-PAY = "/payments/payment"
+from tests.emulator.merchant import PAY
 
 
 def test_a_client_of_2017_pays(shop):

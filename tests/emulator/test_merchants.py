@@ -9,12 +9,12 @@ import json
 import attrs
 import pytest
 
+from tests.emulator.merchant import PAY
 from umfpay.config import Config
 from umfpay.emulator import Credentials, Emulator, serve
 from umfpay.errors import ConfigError
 
 
-PAY = "/payments/payment"
 LIST = "/payments/transactions?mer_date=20261123"
 SETTLED = "/payments/reconciliation_statement?settle_date=20261123"
 UNKNOWN = "00060760"

@@ -9,10 +9,8 @@ import json
 
 import pytest
 
+from tests.emulator.merchant import PAY
 from umfpay.emulator import Emulator, EmulatorSettings
-
-
-PAY = "/payments/payment"
 
 
 def _all(shop):

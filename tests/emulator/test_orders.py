@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-
-PAY = "/payments/payment"
+from tests.emulator.merchant import PAY
 
 
 @pytest.mark.parametrize("day", [None, "", "2026113", "20260230", "20261123x", []])

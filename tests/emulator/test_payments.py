@@ -8,10 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.emulator.merchant import PAY
 from umfpay.emulator import CHINA_ZONE
-
-
-PAY = "/payments/payment"
 
 
 def test_a_card_payment_waits_for_its_buyer(shop):

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.emulator.merchant import PAY
 
-PAY = "/payments/payment"
+
 NUMBER = {
     "mer_reference_id": "back-1",
     "mer_date": "20261124",

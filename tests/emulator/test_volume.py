@@ -10,10 +10,8 @@ import time
 
 import pytest
 
-from umfpay.emulator import _tokens as tokens
-from umfpay.emulator._messages import Request
 
-
+BASE = "/cberest/v1"
 FEW, MANY = 1_000, 100_000
 DAY, OTHER_MERCHANT_FOLDER = "20261123", "20261122"
 CALLS = {
@@ -72,6 +70,38 @@ def _fill(box, first, last):
     )
 
 
+async def _call(box, method, path, *, query="", body=None, token=""):
+    """
+    Call the application without a server; return the body of its answer.
+    """
+    sent = []
+    raw = b"" if body is None else json.dumps(body).encode()
+
+    async def receive():
+        return {"type": "http.request", "body": raw, "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    await box(
+        {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": query.encode(),
+            "headers": [
+                (b"host", b"localhost"),
+                (b"authorization", f"Bearer {token}".encode()),
+            ],
+        },
+        receive,
+        send,
+    )
+    assert 200 == sent[0]["status"]
+
+    return sent[1]["body"]
+
+
 @pytest.fixture(name="filled", scope="module")
 def _filled(make_box):
     """
@@ -80,18 +110,17 @@ def _filled(make_box):
     """
     box = make_box(tick=None)
 
-    async def ask(path, query):
-        token = tokens.make_token(
-            box._gateway_state, box.credentials.client_id, by="client"
-        )
-        request = Request(
-            method="GET",
-            path=f"/cberest/v1{path}",
-            query=query,
-            headers={"authorization": f"Bearer {token}"},
-        )
+    secret = {
+        "client_id": box.credentials.client_id,
+        "client_secret": box.credentials.client_secret.reveal(),
+        "grant_type": "client_credentials",
+    }
 
-        return await box._gateway.answer(request)
+    async def ask(path, query):
+        given = await _call(box, "POST", f"{BASE}/oauth/authorize", body=secret)
+        token = json.loads(given)["access_token"]
+
+        return await _call(box, "GET", f"{BASE}{path}", query=query, token=token)
 
     _fill(box, 0, FEW)
     few = _costs(box, ask, FEW)
@@ -130,13 +159,9 @@ def _costs(box, ask, count):
         },
         "a late page": _least(lambda: asyncio.run(ask(*_last_page(count)))),
         "the control API": _least(lambda: box.control("GET", "/payments"), 3),
-        "the console": _least(lambda: box._console.answer(_page("/")), 3),
-        "what is due next": _least(lambda: box._gateway_state.store.next_due()),
+        "the console": _least(lambda: asyncio.run(_call(box, "GET", "/")), 3),
+        "what is due next": _least(box.pass_time),
     }
-
-
-def _page(path):
-    return Request(method="GET", path=path, headers={})
 
 
 def test_a_hundred_times_the_payments_cost_the_same(filled):
@@ -158,8 +183,8 @@ def test_nothing_is_missing_among_many(filled):
     Counts and sums are of all, a list is of the newest and says that there are more.
     """
     box, call, _, _ = filled
-    page = json.loads(asyncio.run(call(*CALLS["a page"])).body)["transactions"]
-    paid = json.loads(asyncio.run(call(*CALLS["paid out"])).body)["reconciliations"]
+    page = json.loads(asyncio.run(call(*CALLS["a page"])))["transactions"]
+    paid = json.loads(asyncio.run(call(*CALLS["paid out"])))["reconciliations"]
 
     assert MANY - 10 == page["pagination"]["total_count"]
     assert 500 == len(page["payment_summaries"])
@@ -186,9 +211,7 @@ async def test_others_are_served_while_a_large_page_is_made(filled):
         turns += 1
 
     assert turns > 50
-    assert 5_000 == len(
-        json.loads(page.result().body)["transactions"]["payment_summaries"]
-    )
+    assert 5_000 == len(json.loads(page.result())["transactions"]["payment_summaries"])
 
 
 @pytest.mark.parametrize(
@@ -208,7 +231,7 @@ async def test_the_last_pages_hold_what_is_left(filled, query):
     asked = dict(one.split("=") for one in query.split("&"))
     size, number = int(asked["page_size"]), int(asked["page_number"])
     answer = await call("/payments/transactions", f"mer_date={DAY}&{query}")
-    rows = json.loads(answer.body)["transactions"]["payment_summaries"]
+    rows = json.loads(answer)["transactions"]["payment_summaries"]
     begin = min((number - 1) * size, MANY - 10)
     end = min(number * size, MANY - 10)
 

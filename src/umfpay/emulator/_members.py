@@ -57,7 +57,8 @@ _DATE_TEXT: Final = re.compile(r"[0-9]{8}")
 
 def canonical(value: Any) -> Any:
     """
-    Return a request with today's names, and without the blanks of the samples.
+    Return a request with today's names, and without the blanks of the samples
+    (gateway.md 11).
     """
     if isinstance(value, dict):
         result: dict[str, Any] = {}
@@ -83,7 +84,7 @@ def canonical(value: Any) -> Any:
 
 def with_old_names(value: Any) -> Any:
     """
-    Return an answer with the names of April 2017.
+    Return an answer with the names of April 2017 (gateway.md 11).
     """
     if isinstance(value, dict):
         return {
