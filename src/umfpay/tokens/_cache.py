@@ -74,7 +74,6 @@ class TokenCache:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
-        self._token_timeout = token_timeout
         self._monotonic = monotonic
         self._shared = shared_token(store)
         self._search = TokenSearch(
