@@ -34,6 +34,7 @@ def _fill(box, first, last):
     document = {
         "merchant": box.credentials.client_id,
         "state": "TRADE_SUCCESS",
+        "method": "CREDIT_CARD",
         "trace": "3112301200000001",
         "phone": "13800138000",
         "order": {"mer_reference_id": "r-1", "order_summary": "衣服"},
