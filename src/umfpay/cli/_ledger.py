@@ -109,10 +109,10 @@ def chosen_format(given: Mapping[str, Any]) -> LedgerFormat:
     Raises:
         ConfigError: There is no such preset, or two options do not go together.
     """
-    from umfpay.reconciliation.ledgers._format import preset
+    from umfpay.reconciliation import LedgerFormat
 
     changes = dict(given)
-    base = preset(changes.pop("preset") or "excel")
+    base = LedgerFormat.preset(changes.pop("preset") or "excel")
 
     for name in ("states", "kinds"):
         words = changes[name]

@@ -322,7 +322,6 @@ def _bridge_lines(report: Report) -> list[str]:
     """
     Return the bridge for people: each line, its rows, and what the proof lacks.
     """
-    from umfpay.reconciliation.bridge._bridge import ITEM_NAMES
 
     if report.bridge is None:
         return []
@@ -336,7 +335,7 @@ def _bridge_lines(report: Report) -> list[str]:
         for line in found:
             amount = "?" if line.amount is None else f"{line.amount:,.2f}"
             rows = "" if line.rows is None else f"{line.rows:,}"
-            name = ITEM_NAMES[line.item]
+            name = line.item.label
             lines.append(
                 f"{amount:>18} {currency} {rows:>10}  {name.en} | {name.zh}"
                 + (" (of these | 其中)" if line.is_part else "")

@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from umfpay.errors import ConfigError, Text, escape, os_reason
-from umfpay.reconciliation._progress import STEP_NAMES
 
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class ProgressBar:
         """
         Show how far a comparison is.
         """
-        self.show_step(STEP_NAMES[reached.step], reached.done, reached.total)
+        self.show_step(reached.step.label, reached.done, reached.total)
 
     def show_step(self, name: Text, done: int, total: int | None) -> None:
         """

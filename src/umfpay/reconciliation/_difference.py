@@ -43,6 +43,20 @@ class Difference(StrEnum):
     EXCHANGE_DIFFERS = "exchange_differs"
     MATCHED = "matched"
 
+    @property
+    def label(self) -> Text:
+        """
+        What people call it.
+        """
+        return _LABELS[self]
+
+    @property
+    def advice(self) -> Text:
+        """
+        What to do about it.
+        """
+        return _ADVICE[self]
+
 
 def difference_id(order_id: str, kind: str, refund_id: str, name: str) -> str:
     """
@@ -56,7 +70,7 @@ def difference_id(order_id: str, kind: str, refund_id: str, name: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_CHARACTERS]
 
 
-CLASS_NAMES: Final[dict[Difference, Text]] = {
+_LABELS: Final[dict[Difference, Text]] = {
     Difference.DUPLICATE: Text("Twice in one book", "重复"),
     Difference.QUARANTINED: Text("Could not be read", "无法读取"),
     Difference.MISSING_IN_LEDGER: Text("Not in the ledger", "账本缺少"),
@@ -75,7 +89,7 @@ CLASS_NAMES: Final[dict[Difference, Text]] = {
     Difference.MATCHED: Text("Matched", "一致"),
 }
 
-ADVICE: Final[dict[Difference, Text]] = {
+_ADVICE: Final[dict[Difference, Text]] = {
     Difference.DUPLICATE: Text(
         "Find out which of the rows is the real one. Twice in the ledger: was the"
         " customer delivered to twice? Twice at the gateway: was money taken twice?"

@@ -31,8 +31,15 @@ class Step(StrEnum):
     REPORTING = "reporting"
     REMEMBERING = "remembering"
 
+    @property
+    def label(self) -> Text:
+        """
+        What people call it.
+        """
+        return _LABELS[self]
 
-STEP_NAMES: Final = {
+
+_LABELS: Final = {
     Step.KEEPING: Text("Keeping the ledger", "保存账本"),
     Step.READING: Text("Reading", "读取"),
     Step.COMPARING: Text("Comparing", "核对"),

@@ -47,8 +47,15 @@ class BridgeItem(StrEnum):
     CLOSING = "closing"
     PAID_OUT = "paid_out"
 
+    @property
+    def label(self) -> Text:
+        """
+        What people call it.
+        """
+        return _LABELS[self]
 
-ITEM_NAMES: Final[dict[BridgeItem, Text]] = {
+
+_LABELS: Final[dict[BridgeItem, Text]] = {
     BridgeItem.OPENING: Text("Open before", "期初未结算"),
     BridgeItem.OTHER_DAYS: Text(
         "Paid out for orders of other days", "其他日期订单的结算"

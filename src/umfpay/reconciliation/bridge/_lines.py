@@ -17,7 +17,6 @@ from umfpay.errors import Text
 from umfpay.reconciliation._options import Rounding, Tolerance
 from umfpay.reconciliation._states import DONE, REVERSED, meaning_of
 from umfpay.reconciliation.bridge._bridge import (
-    ITEM_NAMES,
     Bridge,
     BridgeItem,
     BridgeLine,
@@ -363,8 +362,8 @@ def _missing(
 
         if abs(amount) > allowed * rows:
             yield Text(
-                f"{ITEM_NAMES[item].en.lower()}: {amount} CNY",
-                f"{ITEM_NAMES[item].zh}：{amount} CNY",
+                f"{item.label.en.lower()}: {amount} CNY",
+                f"{item.label.zh}：{amount} CNY",
             )
 
     for currency, found in currencies.items():
@@ -372,8 +371,8 @@ def _missing(
 
         if abs(left.amount or Decimal(0)) > tolerance.total * rows:
             yield Text(
-                f"{ITEM_NAMES[left.item].en.lower()}: {left.amount} {currency}",
-                f"{ITEM_NAMES[left.item].zh}：{left.amount} {currency}",
+                f"{left.item.label.en.lower()}: {left.amount} {currency}",
+                f"{left.item.label.zh}：{left.amount} {currency}",
             )
 
         line = next(one for one in found if one.item is BridgeItem.ROUNDING)

@@ -125,6 +125,36 @@ class LedgerFormat:
         if self.zone is not None:
             _check_zone(self.zone)
 
+    @classmethod
+    def preset(cls, name: str | os.PathLike[str]) -> LedgerFormat:
+        """
+        Return the format called *name*, or that of a TOML file: see `Ledger.preset()`.
+
+        Raises:
+            ConfigError: There is none, or the file cannot be meant.
+        """
+        if name in PRESETS:
+            return PRESETS[str(name)]
+
+        file = Path(name)
+
+        if file.suffix.lower() != ".toml":
+            raise ConfigError(
+                f"preset: there is no {str(name)!r}; there are {', '.join(PRESETS)}, or a"
+                " .toml file of yours.",
+                f"preset：没有 {str(name)!r}；可用 {'、'.join(PRESETS)}，或您自己的 .toml 文件。",
+            )
+
+        try:
+            return _from_table(tomllib.loads(file.read_text(encoding="utf-8")), file)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "no TOML"
+
+            raise ConfigError(
+                f"preset: {file} cannot be read: {reason}.",
+                f"preset：无法读取 {file}：{reason}。",
+            ) from None
+
     def changed(self, **options: Any) -> LedgerFormat:
         """
         Return a format like this one, with those of *options* that are not None.
@@ -260,36 +290,6 @@ PRESETS: Final[Mapping[str, LedgerFormat]] = {
 }
 
 
-def preset(name: str | os.PathLike[str]) -> LedgerFormat:
-    """
-    Return the format called *name*, or that of a TOML file.
-
-    Raises:
-        ConfigError: There is none, or the file cannot be meant.
-    """
-    if name in PRESETS:
-        return PRESETS[str(name)]
-
-    file = Path(name)
-
-    if file.suffix.lower() != ".toml":
-        raise ConfigError(
-            f"preset: there is no {str(name)!r}; there are {', '.join(PRESETS)}, or a"
-            " .toml file of yours.",
-            f"preset：没有 {str(name)!r}；可用 {'、'.join(PRESETS)}，或您自己的 .toml 文件。",
-        )
-
-    try:
-        return _from_table(tomllib.loads(file.read_text(encoding="utf-8")), file)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no TOML"
-
-        raise ConfigError(
-            f"preset: {file} cannot be read: {reason}.",
-            f"preset：无法读取 {file}：{reason}。",
-        ) from None
-
-
 def _from_table(table: Mapping[str, Any], file: Path) -> LedgerFormat:
     given = dict(table)
     based_on = given.pop("preset", "excel")
@@ -303,7 +303,7 @@ def _from_table(table: Mapping[str, Any], file: Path) -> LedgerFormat:
             )
 
     try:
-        return preset(based_on).changed(**given)
+        return LedgerFormat.preset(based_on).changed(**given)
     except (TypeError, AttributeError):
         raise ConfigError(
             f"preset: a value in {file} is of a type that it cannot have.",

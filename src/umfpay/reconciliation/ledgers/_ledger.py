@@ -25,7 +25,6 @@ from umfpay.reconciliation.ledgers._files import (
     names_in_arrow,
 )
 from umfpay.reconciliation.ledgers._format import LedgerFormat
-from umfpay.reconciliation.ledgers._format import preset as chosen_format
 from umfpay.reconciliation.ledgers._mapping import (
     OPTIONAL_COLUMNS,
     REFUNDED,
@@ -149,7 +148,7 @@ class Ledger:
             columns: Ours to theirs, where they are others.
             options: Other attributes of the format.
         """
-        written = chosen_format(name).changed(**options)
+        written = LedgerFormat.preset(name).changed(**options)
 
         if Path(path).suffix.lower() in SPREADSHEET_SUFFIXES:
             return cls.spreadsheet(path, columns=columns, written=written)

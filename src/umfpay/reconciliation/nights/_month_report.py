@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from umfpay.errors import Text, escape
-from umfpay.reconciliation._difference import CLASS_NAMES, Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation.bridge._bridge import BridgeItem, BridgeLine
 from umfpay.reconciliation.reports._files import rendered
 from umfpay.reconciliation.reports._summary import (
@@ -128,7 +128,7 @@ def _differences(month: Month, say: Say) -> Iterator[str]:
         yield say(DIFFERENCES)
 
     for name, count in month.differences.items():
-        yield f"{count:>10,}  {say(CLASS_NAMES[Difference(name)])}"
+        yield f"{count:>10,}  {say(Difference(name).label)}"
 
 
 def _amount(amount: Decimal) -> str:
@@ -174,8 +174,7 @@ def month_page(month: Month, *, language: Language) -> str:
         open_cny=sum((one.total_cny for one in month.open_items), Decimal("0.00"))
         + (month.open_before_books or 0),
         differences=[
-            (CLASS_NAMES[Difference(one)], count)
-            for one, count in month.differences.items()
+            (Difference(one).label, count) for one, count in month.differences.items()
         ],
     )
 

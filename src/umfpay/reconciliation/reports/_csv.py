@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import IO, TYPE_CHECKING, Final
 
-from umfpay.reconciliation._difference import ADVICE
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._formatting import as_text
 from umfpay.reconciliation.reports._reasons import reasons
 
@@ -75,7 +75,7 @@ def csv_rows(report: Report, *, language: Language) -> pl.DataFrame:
     import polars as pl
 
     texts = as_text(report.frame)
-    words = pl.DataFrame({"class": [*ADVICE]}).cast(pl.String)
+    words = pl.DataFrame({"class": [*Difference]}).cast(pl.String)
     whole = pl.concat(
         [
             texts,
@@ -83,7 +83,7 @@ def csv_rows(report: Report, *, language: Language) -> pl.DataFrame:
             texts.select(
                 pl.col("class")
                 .replace_strict(
-                    words.to_series(), [getattr(one, name) for one in ADVICE.values()]
+                    words.to_series(), [getattr(one.advice, name) for one in Difference]
                 )
                 .alias(column)
                 for column, name in (("advice", "en"), ("advice_zh", "zh"))

@@ -12,7 +12,7 @@ import attrs
 
 from umfpay.errors import Text
 from umfpay.reconciliation._books import KEY
-from umfpay.reconciliation._difference import ADVICE, Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._formatting import (
     BOOKS,
     MONEY_COLUMNS,
@@ -74,7 +74,7 @@ class DifferenceRow:
         """
         What to do about it.
         """
-        return ADVICE[self.difference]
+        return self.difference.advice
 
 
 class DifferenceColumns:

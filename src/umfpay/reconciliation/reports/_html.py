@@ -13,14 +13,14 @@ from urllib.parse import quote
 import attrs
 
 from umfpay.errors import Text
-from umfpay.reconciliation._difference import CLASS_NAMES, Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._formatting import (
     BOOKS,
     MONEY_COLUMNS,
     RATE_COLUMNS,
     money_of,
 )
-from umfpay.reconciliation.bridge._bridge import ITEM_NAMES, Bridge
+from umfpay.reconciliation.bridge._bridge import Bridge
 from umfpay.reconciliation.reports._bridge_rows import differences_of
 from umfpay.reconciliation.reports._files import rendered
 from umfpay.reconciliation.reports._summary import (
@@ -147,7 +147,7 @@ def _makers(
     return {
         str(item): {
             "id": f"rows-{item}",
-            "name": ITEM_NAMES[item],
+            "name": item.label,
             "rows": [
                 {
                     "number": row["refund_id"] or row["order_id"],
@@ -189,7 +189,7 @@ def _sections(report: Report, limit: int) -> Iterator[dict[str, Any]]:
 
         yield {
             "id": str(name),
-            "name": CLASS_NAMES[name],
+            "name": name.label,
             "advice": rows[name][0].advice,
             "rows": [
                 {

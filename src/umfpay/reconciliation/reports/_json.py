@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from umfpay.reconciliation._difference import ADVICE
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._formatting import as_json, as_text
 from umfpay.reconciliation.reports._difference_row import DifferenceColumns
 from umfpay.reconciliation.reports._reasons import REASON_COLUMNS, reasons
@@ -25,8 +25,8 @@ def write_json(report: Report, file: IO[str]) -> None:
     """
     head = json.loads(report.to_json())
     head["advice"] = {
-        str(name): as_json(ADVICE[name])
-        for name in ADVICE
+        str(name): as_json(name.advice)
+        for name in Difference
         if name != "matched" and report.counts[name]
     }
     # The list is the last member, and never whole in memory.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from umfpay.reconciliation._books import BOOK_NAMES
-from umfpay.reconciliation._difference import CLASS_NAMES, Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._formatting import SIDE_NAMES
 
 
@@ -70,7 +70,7 @@ def _said(name: Difference, part: pl.DataFrame) -> Iterable[pl.Expr]:
 
 
 def _later(also: str, language: str) -> str:
-    names = [CLASS_NAMES[Difference(name)] for name in also.split(",") if name]
+    names = [Difference(name).label for name in also.split(",") if name]
 
     if not names:
         return ""

@@ -12,8 +12,8 @@ import attrs
 
 from umfpay.errors import Text
 from umfpay.reconciliation._books import BOOK_NAMES
-from umfpay.reconciliation._difference import ADVICE, CLASS_NAMES, Difference
-from umfpay.reconciliation.bridge._bridge import ITEM_NAMES, BridgeItem
+from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation.bridge._bridge import BridgeItem
 from umfpay.reconciliation.gateway_files._totals import TotalRule
 
 
@@ -186,14 +186,14 @@ def _class_lines(report: Report) -> list[ClassLine]:
     return [
         ClassLine(
             id=str(name),
-            name=CLASS_NAMES[name],
+            name=name.label,
             count=report.counts[name],
             totals={
                 currency: Decimal(total)
                 for currency, total in report.totals[name].items()
             },
             off=report.switched_off.get(name),
-            advice=ADVICE[name],
+            advice=name.advice,
         )
         for name in Difference
     ]
@@ -212,7 +212,7 @@ def bridge_tables(bridge: Bridge | None) -> Iterator[BridgeTable]:
             lines=tuple(
                 ShownLine(
                     line=line,
-                    name=ITEM_NAMES[line.item],
+                    name=line.item.label,
                     section=str(_SECTION_OF_ITEM.get(line.item, "")),
                 )
                 for line in lines

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from umfpay.errors import Text, escape
-from umfpay.reconciliation._difference import ADVICE, CLASS_NAMES, Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation.reports._summary import (
     TITLE,
     Summary,
@@ -123,7 +123,7 @@ def _rows(report: Report, say: Say, limit: int) -> Iterator[str]:
         key=lambda row: row.difference,
     ):
         yield ""
-        yield f"{say(CLASS_NAMES[name])}: {say(ADVICE[name])}"
+        yield f"{say(name.label)}: {say(name.advice)}"
         count = 0
 
         for row in rows:

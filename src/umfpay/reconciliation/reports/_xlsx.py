@@ -15,12 +15,11 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import xlsxwriter
 
 from umfpay.errors import ConfigError, Text
-from umfpay.reconciliation._difference import CLASS_NAMES, Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._formatting import (
     BOOKS,
     as_text,
 )
-from umfpay.reconciliation.bridge._bridge import ITEM_NAMES
 from umfpay.reconciliation.gateway_files._locations import PLACE_COLUMNS
 from umfpay.reconciliation.reports._bridge_rows import makers_of
 from umfpay.reconciliation.reports._reasons import reasons
@@ -287,7 +286,7 @@ class _Workbook:
             return
 
         found = pl.concat(rows.head(limit) for rows in makers.values())
-        said = {str(name): self._say(CLASS_NAMES[name]) for name in Difference}
+        said = {str(name): self._say(name.label) for name in Difference}
         kinds = {name: self._say(text) for name, text in KIND_NAMES.items()}
         names = [
             name
@@ -302,7 +301,7 @@ class _Workbook:
             [44, *(WIDTHS.get(name, 14) for name in names)],
         )
         items = [
-            self._say(ITEM_NAMES[item])
+            self._say(item.label)
             for item, rows in makers.items()
             for _ in range(min(rows.height, limit))
         ]
@@ -344,7 +343,7 @@ class _Workbook:
             [WIDTHS.get(name, 14) for name in (*names, *end)],
         )
         kinds = {name: say(text) for name, text in KIND_NAMES.items()}
-        classes = {str(name): say(CLASS_NAMES[name]) for name in Difference}
+        classes = {str(name): say(name.label) for name in Difference}
         sheet.write_frame(
             rows.select(
                 *names,
