@@ -23,7 +23,7 @@ from umfpay._session import _binding
 from umfpay.errors import _base
 from umfpay.flows import _options
 from umfpay.protocol import _rsa, _signatures
-from umfpay.tokens import TokenCache, _memory
+from umfpay.tokens import TokenCache, _store
 
 
 T = TypeVar("T")
@@ -148,7 +148,7 @@ def virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     with ExitStack() as stack:
         for module, name, value in (
             (_binding, "TokenCache", cache),
-            (_memory, "time", SimpleNamespace(monotonic=loop.time)),
+            (_store, "time", SimpleNamespace(monotonic=loop.time)),
             (_base, "datetime", Virtual),
             (_base, "time", SimpleNamespace(monotonic=loop.time)),
             (_options, "datetime", Virtual),
