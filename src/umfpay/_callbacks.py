@@ -91,9 +91,10 @@ def check_callback(name: str, callback: Any, *, arguments: int) -> None:
         ConfigError: It is no coroutine function, or takes other arguments.
     """
     if not _is_async(callback):
-        raise ConfigError(
-            f"{name}: a coroutine function (async def) is needed.",
-            f"{name}：必须是协程函数（async def）。",
+        raise ConfigError.of(
+            name,
+            "a coroutine function (async def) is needed",
+            "必须是协程函数（async def）",
         )
 
     try:
@@ -105,10 +106,11 @@ def check_callback(name: str, callback: Any, *, arguments: int) -> None:
     try:
         signature.bind(*(None,) * arguments)
     except TypeError:
-        raise ConfigError(
-            f"{name}: it must take {arguments} positional arguments, its signature"
-            f" is {signature}.",
-            f"{name}：必须接受 {arguments} 个位置参数，当前签名为 {signature}。",
+        raise ConfigError.of(
+            name,
+            f"it must take {arguments} positional arguments, its signature is"
+            f" {signature}",
+            f"必须接受 {arguments} 个位置参数，当前签名为 {signature}",
         ) from None
 
 

@@ -53,10 +53,11 @@ def file_path(
 
     del value, path
 
-    raise ConfigError(
-        f"{name}: it looks like an address, and a path is needed; a path with a"
-        " colon in it begins with ./ or /.",
-        f"{name}：看起来是地址，而这里需要路径；含冒号的路径请以 ./ 或 / 开头。",
+    raise ConfigError.of(
+        name,
+        "it looks like an address, and a path is needed; a path with a colon in it"
+        " begins with ./ or /",
+        "看起来是地址，而这里需要路径；含冒号的路径请以 ./ 或 / 开头",
         advice=advice,
     )
 

@@ -188,9 +188,10 @@ def signer_failed(error: BaseException) -> ConfigError:
     """
     name = type(error).__name__
 
-    return ConfigError(
-        f"signer: it failed with {name}; the call was not sent.",
-        f"signer：执行出错（{name}）；调用未发出。",
+    return ConfigError.of(
+        "signer",
+        f"it failed with {name}; the call was not sent",
+        f"执行出错（{name}）；调用未发出",
         advice=_SIGNER_ADVICE,
     )
 
@@ -199,9 +200,10 @@ def bad_signature() -> ConfigError:
     """
     Return the error for a signer of the user's that gave no line of a header.
     """
-    return ConfigError(
-        "signer: it must return the signature as base64 in one line.",
-        "signer：必须返回单行 base64 签名。",
+    return ConfigError.of(
+        "signer",
+        "it must return the signature as base64 in one line",
+        "必须返回单行 base64 签名",
     )
 
 
@@ -211,10 +213,10 @@ def verifier_failed(error: BaseException) -> ConfigError:
     """
     name = type(error).__name__
 
-    return ConfigError(
-        f"response_verifier: it failed with {name}; nobody can say whether the"
-        " answer is genuine.",
-        f"response_verifier：执行出错（{name}）；无法确定应答是否真实。",
+    return ConfigError.of(
+        "response_verifier",
+        f"it failed with {name}; nobody can say whether the answer is genuine",
+        f"执行出错（{name}）；无法确定应答是否真实",
         advice=_VERIFIER_ADVICE,
     )
 
@@ -228,9 +230,10 @@ def no_transport(given: Any) -> ConfigError:
     what = f"the class {name}" if isinstance(given, type) else f"a {name}"
     is_client = name in ("AsyncClient", "Client")
 
-    return ConfigError(
-        f"transport: an httpx.AsyncBaseTransport is needed, not {what}.",
-        f"transport：需要 httpx.AsyncBaseTransport 实例，而不是 {name}。",
+    return ConfigError.of(
+        "transport",
+        f"an httpx.AsyncBaseTransport is needed, not {what}",
+        f"需要 httpx.AsyncBaseTransport 实例，而不是 {name}",
         advice=_CLIENT_ADVICE if is_client else _NO_TRANSPORT_ADVICE,
     )
 

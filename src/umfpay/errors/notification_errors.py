@@ -107,9 +107,10 @@ def open_already_error() -> ConfigError:
     """
     It would be opened twice.
     """
-    return ConfigError(
-        "inbox: it is open already; one inbox is opened once.",
-        "inbox：已经打开；同一收件箱只能打开一次。",
+    return ConfigError.of(
+        "inbox",
+        "it is open already; one inbox is opened once",
+        "已经打开；同一收件箱只能打开一次",
     )
 
 
