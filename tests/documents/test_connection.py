@@ -32,7 +32,7 @@ def _upload(papers, sequences):
 def _port(server, host="127.0.0.1"):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, 0), family=family)
-    server._open.append(listener)
+    server.sockets.append(listener)
     server.data = listener
 
     return listener.getsockname()[1]

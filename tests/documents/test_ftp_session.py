@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from umfpay.documents import upload_papers
-from umfpay.errors import UploadError
+from umfpay.errors import ConfigError, UploadError
 
 
 ORDER = {"mer_reference_id": "B2B-7", "mer_date": "20261123"}
@@ -80,9 +81,9 @@ async def test_a_server_that_dribbles_does_not_outlast_the_deadline(scripted, up
     """
 
     def dribble(server):
-        one = server._open[-1]
+        one = server.sockets[-1]
 
-        while not server._ended.wait(0.05):
+        while not server.ended.wait(0.05):
             one.sendall(b"2")
 
     server = scripted({"greeting": dribble})
@@ -92,6 +93,57 @@ async def test_a_server_that_dribbles_does_not_outlast_the_deadline(scripted, up
         await upload(server.account(), deadline=0.5)
 
     assert time.monotonic() - started < 3
+
+
+async def test_connecting_takes_no_longer_than_what_is_left(
+    scripted, upload, monkeypatch
+):
+    """
+    Nothing can end it, so it gets the smaller of the two.
+    """
+    connect = socket.create_connection
+    given = []
+
+    def watched(address, timeout, **options):
+        given.append(timeout)
+
+        return connect(address, timeout, **options)
+
+    monkeypatch.setattr(socket, "create_connection", watched)
+    server = scripted({"PASS": "530 no"})
+
+    for deadline in (5.0, 300.0):
+        with pytest.raises(ConfigError):
+            await upload(server.account(), deadline=deadline)
+
+    assert 0 < given[0] <= 5
+    assert 10 == given[1]
+
+
+class Broken(ssl.SSLContext):
+    """
+    Fails as no server makes it fail.
+    """
+
+    def wrap_socket(self, sock, **options):
+        raise KeyError("ours")
+
+
+async def test_an_error_that_is_not_the_servers_comes_out(
+    scripted, upload, serving_tls
+):
+    """
+    It is nothing to try again, and no thread is left behind.
+    """
+    server = scripted(context=serving_tls)
+    context = Broken(ssl.PROTOCOL_TLS_CLIENT)
+
+    with pytest.raises(KeyError, match="ours"):
+        await upload(server.account(security="ftps", ssl_context=context))
+
+    await _no_thread_is_left()
+
+    assert ["connecting"] == [step.name for step in upload.steps]
 
 
 async def test_each_upload_gives_its_descriptors_back(faulty, upload):

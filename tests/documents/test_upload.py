@@ -132,7 +132,7 @@ async def test_a_reply_before_the_data_is_all_read_is_reported(scripted, upload)
 
 def _closing_port(server):
     listener = socket.create_server(("127.0.0.1", 0))
-    server._open.append(listener)
+    server.sockets.append(listener)
     high, low = divmod(listener.getsockname()[1], 256)
 
     def close():
@@ -146,9 +146,9 @@ def _closing_port(server):
         one.recv(1)
         one.close()
 
-    server._start(close)
+    server.start(close)
     server.replies["STOR"] = "150 go on\r\n552 too much"
-    server._take = lambda *_: None
+    server.take = lambda *_: None
 
     return f"227 ok (10,9,8,7,{high},{low})"
 

@@ -149,25 +149,25 @@ class Scripted:
         self.data = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self._open = [self._listener]
-        self._ended = threading.Event()
+        self.sockets = [self._listener]
+        self.ended = threading.Event()
         self._threads = []
-        self._start(self._accept)
+        self.start(self._accept)
 
-    def _start(self, function, *arguments):
+    def start(self, function, *arguments):
         thread = threading.Thread(target=function, args=arguments)
         self._threads.append(thread)
         thread.start()
 
     def _accept(self):
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             try:
                 one, _ = self._listener.accept()
             except OSError:
                 return
 
-            self._open.append(one)
-            self._start(self._serve, one)
+            self.sockets.append(one)
+            self.start(self._serve, one)
 
     def _serve(self, one):
         data = None
@@ -182,13 +182,13 @@ class Scripted:
 
                 if verb == "PASV":
                     data = socket.create_server(("127.0.0.1", 0))
-                    self._open.append(data)
+                    self.sockets.append(data)
                     high, low = divmod(data.getsockname()[1], 256)
                     # Another host, as behind a NAT: nobody may believe it.
                     self._say(one, verb, f"227 ok (10,9,8,7,{high},{low})")
                 elif verb == "STOR":
                     self._say(one, verb, "150 go on")
-                    self._take(one, self.data or data)
+                    self.take(one, self.data or data)
                 else:
                     self._say(one, verb, REPLIES.get(verb, "200 ok"))
 
@@ -203,24 +203,24 @@ class Scripted:
     def _handshake(self, one):
         if "handshake" in self.replies:
             self.reached.set()
-            self._ended.wait(30)
+            self.ended.wait(30)
 
         one = self._context.wrap_socket(one, server_side=True)
-        self._open.append(one)
+        self.sockets.append(one)
 
         return one
 
-    def _take(self, one, data):
+    def take(self, one, data):
         channel, _ = data.accept()
-        self._open.append(channel)
+        self.sockets.append(channel)
 
         if self._context is not None:
             channel = self._context.wrap_socket(channel, server_side=True)
-            self._open.append(channel)
+            self.sockets.append(channel)
 
         if "data" in self.replies:
             self.reached.set()
-            self._ended.wait(30)
+            self.ended.wait(30)
 
         size = 0
 
@@ -236,7 +236,7 @@ class Scripted:
 
         if text is None:
             self.reached.set()
-            self._ended.wait(30)
+            self.ended.wait(30)
 
             return
 
@@ -248,9 +248,9 @@ class Scripted:
     account = account_of
 
     def close(self):
-        self._ended.set()
+        self.ended.set()
 
-        for one in self._open:
+        for one in self.sockets:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
