@@ -12,9 +12,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 import attrs
+from starlette.types import ASGIApp, Receive, Send
 
 from tests.simulation.plan import MiddleBox
-from umfpay.testing._transport import App, Receive, Send
 
 
 # How long data lag behind at most (gateway.md, trap 24).
@@ -56,7 +56,7 @@ class Box:
 
     def __init__(
         self,
-        app: App,
+        app: ASGIApp,
         plan: MiddleBox,
         rng: random.Random,
         counts: Counter[str],

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+from starlette.types import ASGIApp, Receive, Send
 
 from tests import virtual_clock
 from tests.simulation.journal import Journal
@@ -20,7 +21,7 @@ from tests.simulation.plan import Schedule
 from tests.simulation.sendings import Overheard, Sendings, body_of, may_have_left
 from umfpay.emulator import Clock, Credentials, Emulator
 from umfpay.notifications import NotificationReceiver
-from umfpay.testing._transport import App, Receive, Send, emulator_transport
+from umfpay.testing import emulator_transport
 
 
 class Gateway:
@@ -197,7 +198,7 @@ class Line(httpx.AsyncBaseTransport):
         rng: random.Random,
         counts: Counter[str],
         *,
-        wrap: Callable[[App], App] | None = None,
+        wrap: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self._gateway = gateway
         self._inner = emulator_transport(gateway if wrap is None else wrap(gateway))

@@ -9,10 +9,15 @@ import logging
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from umfpay.cli._exit import on_end
+
+
+if TYPE_CHECKING:
+    from umfpay.emulator import Server
 
 
 @click.command()
@@ -57,60 +62,45 @@ def emulator(
     """
     Run the gateway in a box.
     """
-    asyncio.run(
-        _run(
-            data,
-            host,
-            (port, ftp_port),
-            deliver_to,
-            as_host,
-            other_merchant=other_merchant,
-        )
-    )
 
+    async def serve_until_ended() -> None:
+        # Before anything is made: whatever ends it, the temporary folder goes.
+        ended = asyncio.Event()
+        on_end(ended.set)
 
-async def _run(
-    data: Path | None,
-    host: str,
-    ports: tuple[int, int | None],
-    deliver_to: tuple[str, ...],
-    as_host: tuple[str, ...],
-    *,
-    other_merchant: bool,
-) -> None:
-    # Before anything is made: whatever ends it, the temporary folder goes.
-    ended = asyncio.Event()
-    on_end(ended.set)
+        from umfpay.emulator import Emulator, serve
 
-    from umfpay.emulator import Emulator, serve
-
-    port, ftp_port = ports
-
-    with ExitStack() as stack:
-        _show_log(stack)
-        folder = data or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="umf-"))
-        )
-        box = Emulator(folder, deliver_to=deliver_to, hosts=(host, *as_host))
-
-        if other_merchant:
-            box.other_merchant  # noqa: B018 (made when asked for)
-
-        async with serve(box, host=host, port=port, ftp_port=ftp_port) as server:
-            click.echo(f"base URL   {server.base_url}")
-            click.echo(f"settings   {folder / 'umf.env'}")
+        with ExitStack() as stack:
+            _show_log(stack)
+            folder = data or Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="umf-"))
+            )
+            box = Emulator(folder, deliver_to=deliver_to, hosts=(host, *as_host))
 
             if other_merchant:
-                click.echo(f"other      {folder / 'other-merchant' / 'umf.env'}")
+                box.other_merchant  # noqa: B018 (made when asked for)
 
-            click.echo(f"console    {server.origin}/")
-            click.echo(f"control    {server.origin}/_emulator/")
+            async with serve(box, host=host, port=port, ftp_port=ftp_port) as server:
+                _show_addresses(server, folder, other_merchant=other_merchant)
+                await ended.wait()
 
-            if server.ftp_port is not None:
-                click.echo(f"papers     ftp, port {server.ftp_port}")
+    asyncio.run(serve_until_ended())
 
-            click.echo("Ctrl-C ends it | 按 Ctrl-C 结束")
-            await ended.wait()
+
+def _show_addresses(server: Server, folder: Path, *, other_merchant: bool) -> None:
+    click.echo(f"base URL   {server.base_url}")
+    click.echo(f"settings   {folder / 'umf.env'}")
+
+    if other_merchant:
+        click.echo(f"other      {folder / 'other-merchant' / 'umf.env'}")
+
+    click.echo(f"console    {server.origin}/")
+    click.echo(f"control    {server.origin}/_emulator/")
+
+    if server.ftp_port is not None:
+        click.echo(f"papers     ftp, port {server.ftp_port}")
+
+    click.echo("Ctrl-C ends it | 按 Ctrl-C 结束")
 
 
 def _show_log(stack: ExitStack) -> None:
