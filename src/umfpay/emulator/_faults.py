@@ -38,16 +38,19 @@ CALL_KINDS: Final[tuple[CallFault, ...]] = get_args(CallFault)
 NOTIFICATION_KINDS: Final[tuple[NotificationFault, ...]] = get_args(NotificationFault)
 KINDS: Final[tuple[Kind, ...]] = CALL_KINDS + NOTIFICATION_KINDS
 MAX_SECONDS: Final = 60.0
+NUMBER_TYPES: Final[Mapping[str, type[int] | type[float]]] = {
+    "times": int,
+    "skip": int,
+    "status": int,
+    "seconds": float,
+    "probability": float,
+}
+"""
+The members of a rule that are numbers; the others are text.
+"""
 
 _MAX_PATH_CHARACTERS: Final = 200
 _MAX_MAGNITUDE: Final = 1e12
-_MEMBER_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "skip": (int,),
-    "times": (int,),
-    "status": (int,),
-    "probability": (int, float),
-    "seconds": (int, float),
-}
 
 
 @attrs.define(kw_only=True)
@@ -157,8 +160,10 @@ def _rule(value: Any) -> Fault:
         )
 
     for name, given in value.items():
+        kind = NUMBER_TYPES.get(name, str)
+
         if isinstance(given, bool) or not isinstance(
-            given, _MEMBER_TYPES.get(name, str)
+            given, int | float if kind is float else kind
         ):
             raise _plan_error(f"{name} has the wrong type")
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from umfpay.emulator._console._customer import CustomerPages
 from umfpay.emulator._console._pages import Page, PageRefused
 from umfpay.emulator._control import Control
-from umfpay.emulator._faults import FaultPlan
+from umfpay.emulator._faults import NUMBER_TYPES, FaultPlan
 from umfpay.emulator._gateway import Gateway
 from umfpay.emulator._messages import Request
 from umfpay.emulator._settings import EmulatorSettings
@@ -30,13 +30,6 @@ _CONTROL_PATH: Final = re.compile(
 )
 _CUSTOMER_PATH: Final = re.compile(r"/upay/(PAY_[A-Z2-7]+)/(pay|fail|give_up)")
 _MAX_STEP_SECONDS: Final = 366 * 86400.0
-_NUMBER_FIELDS: Final[Mapping[str, type[int] | type[float]]] = {
-    "times": int,
-    "skip": int,
-    "status": int,
-    "seconds": float,
-    "probability": float,
-}
 
 
 class FormGate:
@@ -135,8 +128,8 @@ class Forms:
 
     def _add_fault(self, form: Mapping[str, str]) -> None:
         rule: dict[str, Any] = {
-            name: _number(name, value, _NUMBER_FIELDS[name])
-            if name in _NUMBER_FIELDS
+            name: _number(name, value, NUMBER_TYPES[name])
+            if name in NUMBER_TYPES
             else value
             for name, value in form.items()
             if value
