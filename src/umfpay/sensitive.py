@@ -259,8 +259,11 @@ def withholds(
                         kwargs[name] = _withhold(kwargs[name], named.get(name))
 
                     for place, name in enumerate(places[: len(args)]):
-                        kept = _withhold(args[place], named.get(name))
-                        args = (*args[:place], kept, *args[place + 1 :])  # type: ignore[assignment]
+                        args = (  # type: ignore[assignment]
+                            *args[:place],
+                            _withhold(args[place], named.get(name)),
+                            *args[place + 1 :],
+                        )
 
                 running = function(*args, **kwargs)
             finally:

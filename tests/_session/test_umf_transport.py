@@ -17,7 +17,7 @@ import httpx
 import pytest
 import respx
 
-from tests import virtual_clock
+from tests import tracebacks, virtual_clock
 from tests.end_to_end import canaries as seen
 from umfpay import Config, UMFSession, errors
 from umfpay.protocol import Verifier
@@ -166,7 +166,7 @@ async def test_another_address_gets_nothing(open_client, gateway, address, metho
     error = await fails(client.request(method, address), errors.ConfigError)
 
     assert ([], 0) == (gateway.requests, gateway.token_requests)
-    assert "canary-secret" not in seen.by_us(error)
+    assert "canary-secret" not in tracebacks.by_us(error)
 
 
 @pytest.mark.parametrize(
@@ -872,7 +872,7 @@ def test_neither_config_nor_session_is_an_error_that_shows_nothing(given):
     with pytest.raises(errors.ConfigError) as caught:
         UMFTransport(given)
 
-    assert "canary-secret" not in seen.by_us(caught.value)
+    assert "canary-secret" not in tracebacks.by_us(caught.value)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -888,7 +888,7 @@ def test_what_is_no_transport_is_an_error_that_shows_nothing(config, inner, shar
     with pytest.raises(errors.ConfigError, match="transport") as caught:
         UMFTransport(given, transport=inner)
 
-    assert "canary-secret" not in seen.by_us(caught.value)
+    assert "canary-secret" not in tracebacks.by_us(caught.value)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -902,7 +902,7 @@ def test_a_proxy_of_the_config_is_not_passed_over(gateway, credentials, shared):
     with pytest.raises(errors.ConfigError, match="proxy") as caught:
         UMFTransport(given, transport=gateway.transport())
 
-    assert "canary-secret" not in seen.by_us(caught.value)
+    assert "canary-secret" not in tracebacks.by_us(caught.value)
 
 
 async def test_auth_of_the_client_changes_nothing(client, gateway):
@@ -1058,7 +1058,7 @@ async def test_a_body_that_is_no_json_is_refused(client, gateway, given):
     error = await fails(client.post(EXECUTE, **given), errors.ConfigError)
 
     assert [] == gateway.requests
-    assert "canary-secret" not in seen.by_us(error)
+    assert "canary-secret" not in tracebacks.by_us(error)
 
 
 async def test_a_request_that_is_refused_shows_no_body(client):
@@ -1075,7 +1075,7 @@ async def test_a_request_that_is_refused_shows_no_body(client):
 
     for request in refused:
         error = await fails(request, errors.ConfigError)
-        seen.assert_silent(seen.by_us(error), [seen.NUMBER])
+        tracebacks.assert_silent(tracebacks.by_us(error), [seen.NUMBER])
 
 
 async def test_a_percent_encoded_path_goes_on_as_it_is(client, gateway):

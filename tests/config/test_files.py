@@ -5,10 +5,10 @@ What is given where a path is wanted: addresses and keys by mistake are not show
 from __future__ import annotations
 
 import pickle
-import traceback
 
 import pytest
 
+from tests import tracebacks
 from umfpay import Config
 from umfpay.config import existing_file, file_path
 from umfpay.documents import FTPAccount, SequenceStore
@@ -46,23 +46,6 @@ TAKERS = {
 }
 
 
-def shown(error):
-    """
-    All that an error report may show of *error*, those behind it included.
-    """
-    trace = traceback.TracebackException.from_exception(error, capture_locals=True)
-    texts, todo = [repr(pickle.dumps(error))], [trace]
-
-    while todo:
-        one = todo.pop()
-        todo += [other for other in (one.__cause__, one.__context__) if other]
-        frames = [frame for frame in one.stack if "src/umfpay" in frame.filename]
-        texts += [*one.format_exception_only()]
-        texts += traceback.StackSummary.from_list(frames).format()
-
-    return "".join(texts)
-
-
 # A key may lie at NotificationReceiver's caller: it is public.
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("name", [one for one in TAKERS if one[0] != "N"])
@@ -73,7 +56,9 @@ def test_an_address_in_the_place_of_a_path_is_refused_and_not_shown(name, addres
     with pytest.raises(ConfigError) as caught:
         TAKERS[name](address)
 
-    assert CANARY not in shown(caught.value)
+    assert CANARY not in tracebacks.everything(caught.value) + repr(
+        pickle.dumps(caught.value)
+    )
 
 
 def test_an_address_in_the_place_of_a_certificate_is_not_named():
@@ -106,14 +91,18 @@ def test_a_key_in_the_place_of_its_path_is_refused_and_not_shown(settings, name,
     with pytest.raises(ConfigError, match=f"{name}: no such file: the given") as caught:
         Config(**{**settings, name: text})
 
-    assert CANARY not in shown(caught.value)
+    assert CANARY not in tracebacks.everything(caught.value) + repr(
+        pickle.dumps(caught.value)
+    )
 
     environ = {f"UMF_{key.upper()}": str(one) for key, one in settings.items()}
 
     with pytest.raises(ConfigError, match=name) as caught:
         Config.from_env(environ={**environ, f"UMF_{name.upper()}": text})
 
-    assert CANARY not in shown(caught.value)
+    assert CANARY not in tracebacks.everything(caught.value) + repr(
+        pickle.dumps(caught.value)
+    )
 
 
 @pytest.mark.parametrize("value", [5, b"a", ["a"]])

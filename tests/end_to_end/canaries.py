@@ -5,7 +5,6 @@ What must not be seen, and everything in which it could be.
 from __future__ import annotations
 
 import base64
-import traceback
 
 import pytest
 
@@ -63,68 +62,6 @@ def payer(code=None):
             )
         ),
     )
-
-
-def chain(error):
-    """
-    Return *error*, its causes and contexts.
-    """
-    seen, queue = [], [error]
-
-    while queue:
-        one = queue.pop()
-
-        if one is not None and not any(one is other for other in seen):
-            seen.append(one)
-            queue += [one.__cause__, one.__context__]
-
-    return seen
-
-
-def everything(error):
-    """
-    Return all that a crash reporter could show of *error*, causes and contexts too.
-    """
-    parts = []
-
-    for one in chain(error):
-        trace = traceback.TracebackException(
-            type(one), one, one.__traceback__, capture_locals=True
-        )
-        # The test's own frames hold the canaries by design.
-        frames = [frame for frame in trace.stack if "/tests/" not in frame.filename]
-        parts += [repr(one), str(one), repr(vars(one))]
-        parts += traceback.StackSummary.from_list(frames).format()
-        parts += [repr(frame.locals) for frame in frames]
-
-    return "\n".join(parts)
-
-
-def by_us(error):
-    """
-    Return what could be shown of *error*, but for the frames of others above it.
-
-    A client of httpx has what it was given in its own frames.
-    """
-    parts = []
-
-    for one in chain(error):
-        trace = traceback.TracebackException(
-            type(one), one, one.__traceback__, capture_locals=True
-        )
-        parts += [repr(one), str(one), repr(vars(one))]
-        parts += [
-            repr(frame.locals) for frame in trace.stack if "/umfpay/" in frame.filename
-        ]
-
-    return "\n".join(parts)
-
-
-def assert_silent(text, canaries):
-    """
-    Fail with the canaries that *text* shows.
-    """
-    assert [] == [canary for canary in canaries if canary in text]
 
 
 def token(session):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import orders
+from tests import orders, tracebacks
 from tests.end_to_end import canaries as seen
 from umfpay import Config, UMFSession, errors
 from umfpay.cli import run
@@ -64,9 +64,9 @@ async def test_no_failing_call_shows_a_canary(
         repr(seen.VALID),
     ]
 
-    seen.assert_silent(seen.everything(error), canaries)
-    seen.assert_silent(pickle.dumps(error).decode("latin-1"), canaries)
-    seen.assert_silent(
+    tracebacks.assert_silent(tracebacks.everything(error), canaries)
+    tracebacks.assert_silent(pickle.dumps(error).decode("latin-1"), canaries)
+    tracebacks.assert_silent(
         caplog.text + repr([vars(one) for one in caplog.records]), canaries
     )
 
@@ -84,8 +84,8 @@ async def test_no_failing_token_request_shows_the_secret(
 
     error = await seen.fails(session.exchange_rates.get("USD", deadline=2))
 
-    seen.assert_silent(seen.everything(error), canaries)
-    seen.assert_silent(caplog.text, canaries)
+    tracebacks.assert_silent(tracebacks.everything(error), canaries)
+    tracebacks.assert_silent(caplog.text, canaries)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ async def test_a_refused_secret_is_not_shown(open_session, canaries, caplog, wro
     session = await open_session(**wrong)
     error = await seen.fails(session.exchange_rates.get("USD"))
 
-    seen.assert_silent(seen.everything(error), canaries)
-    seen.assert_silent(caplog.text, canaries)
+    tracebacks.assert_silent(tracebacks.everything(error), canaries)
+    tracebacks.assert_silent(caplog.text, canaries)
 
 
 async def test_a_proxy_password_is_not_shown(open_session, caplog):
@@ -116,8 +116,8 @@ async def test_a_proxy_password_is_not_shown(open_session, caplog):
     session = await open_session(proxy=f"http://user:{seen.SECRET}@127.0.0.1:9")
     error = await seen.fails(session.exchange_rates.get("USD"))
 
-    seen.assert_silent(seen.everything(error), [seen.SECRET])
-    seen.assert_silent(caplog.text, [seen.SECRET])
+    tracebacks.assert_silent(tracebacks.everything(error), [seen.SECRET])
+    tracebacks.assert_silent(caplog.text, [seen.SECRET])
 
 
 async def test_no_object_in_play_shows_a_canary(box, open_session, canaries):
@@ -140,8 +140,8 @@ async def test_no_object_in_play_shows_a_canary(box, open_session, canaries):
 
     assert len(ours) > 50
 
-    seen.assert_silent("\n".join(repr(one) for one in ours), canaries)
-    seen.assert_silent(repr([session.config, payer, payment, executed]), canaries)
+    tracebacks.assert_silent("\n".join(repr(one) for one in ours), canaries)
+    tracebacks.assert_silent(repr([session.config, payer, payment, executed]), canaries)
 
 
 def test_what_is_too_long_for_the_key_is_refused_in_silence(box_config, canaries_plain):
@@ -165,7 +165,7 @@ def test_what_is_too_long_for_the_key_is_refused_in_silence(box_config, canaries
     with pytest.raises(errors.ConfigError) as caught:
         asyncio.run(main())
 
-    seen.assert_silent(seen.everything(caught.value), [seen.ID_NUMBER])
+    tracebacks.assert_silent(tracebacks.everything(caught.value), [seen.ID_NUMBER])
 
 
 @pytest.fixture(name="box_config")
@@ -200,7 +200,7 @@ def test_a_command_that_cannot_seal_does_not_show_the_text(capsys, monkeypatch):
 
     output = capsys.readouterr()
 
-    seen.assert_silent(output.out + output.err, [seen.ID_NUMBER])
+    tracebacks.assert_silent(output.out + output.err, [seen.ID_NUMBER])
 
 
 def test_commands_print_no_canary(tmp_path, capsys):
@@ -226,7 +226,7 @@ def test_commands_print_no_canary(tmp_path, capsys):
     output = capsys.readouterr()
     content = base64.b64encode(key.read_bytes()).decode()
 
-    seen.assert_silent(
+    tracebacks.assert_silent(
         output.out + output.err,
         [
             seen.SECRET,

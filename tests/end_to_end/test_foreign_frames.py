@@ -10,7 +10,7 @@ import traceback
 import httpx
 import pytest
 
-from tests import orders
+from tests import orders, tracebacks
 from tests.end_to_end import canaries as seen
 from umfpay import UMFSession
 
@@ -44,9 +44,9 @@ async def test_a_failing_call_shows_neither_token_nor_card(box, foreign, caplog,
     get = await seen.fails(foreign.payments.get(payment.id))
 
     for error in (execute, get):
-        seen.assert_silent(seen.everything(error), canaries)
+        tracebacks.assert_silent(tracebacks.everything(error), canaries)
 
-    seen.assert_silent(caplog.text, canaries)
+    tracebacks.assert_silent(caplog.text, canaries)
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "delay"])
@@ -59,8 +59,8 @@ async def test_a_failing_token_request_shows_no_secret(box, foreign, caplog, fau
     error = await seen.fails(foreign.exchange_rates.get("USD"))
     canaries = seen.of(box)
 
-    seen.assert_silent(seen.everything(error), canaries)
-    seen.assert_silent(caplog.text, canaries)
+    tracebacks.assert_silent(tracebacks.everything(error), canaries)
+    tracebacks.assert_silent(caplog.text, canaries)
 
 
 class Careless(httpx.AsyncBaseTransport):
@@ -84,7 +84,7 @@ async def test_no_frame_of_a_transport_can_be_reached(box):
 
     codes = [
         frame.f_code
-        for one in seen.chain(error)
+        for one in tracebacks.chain(error)
         for frame, _ in traceback.walk_tb(one.__traceback__)
     ]
 

@@ -10,7 +10,7 @@ import logging
 
 import pytest
 
-from tests import orders
+from tests import orders, tracebacks
 from tests.end_to_end import canaries as seen
 from tests.servers.streams import listening, read_request
 from umfpay import Config, UMFError, UMFSession
@@ -93,7 +93,7 @@ async def _answering():
 
 
 def _unclean(error, log):
-    errors = [one for one in seen.chain(error) if isinstance(one, UMFError)]
+    errors = [one for one in tracebacks.chain(error) if isinstance(one, UMFError)]
     shown = [text for one in errors for text in (str(one), repr(one), *one.args)]
     lines = log.split("\n")
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from tests import tracebacks
 from tests.end_to_end import canaries as seen
 from umfpay import UMFSession, errors
 from umfpay.emulator import Emulator
@@ -304,11 +305,11 @@ async def test_a_failing_call_shows_neither_token_nor_card(place, caplog, fault)
         read = await seen.fails(client.get(path, extensions={"timeout": {"read": 0.2}}))
 
     for error in (execute, read):
-        seen.assert_silent(seen.by_us(error), canaries)
-        seen.assert_silent(repr(pickle.dumps(error)), canaries)
+        tracebacks.assert_silent(tracebacks.by_us(error), canaries)
+        tracebacks.assert_silent(repr(pickle.dumps(error)), canaries)
         assert type(error) is type(pickle.loads(pickle.dumps(error)))
 
-    seen.assert_silent(caplog.text, canaries)
+    tracebacks.assert_silent(caplog.text, canaries)
 
 
 async def test_it_is_neither_pickled_nor_shown(place):
@@ -323,5 +324,5 @@ async def test_it_is_neither_pickled_nor_shown(place):
         with pytest.raises(TypeError) as caught:
             pickle.dumps(transport)
 
-        seen.assert_silent(repr(transport) + str(caught.value), canaries)
-        seen.assert_silent(repr(vars(transport)), canaries)
+        tracebacks.assert_silent(repr(transport) + str(caught.value), canaries)
+        tracebacks.assert_silent(repr(vars(transport)), canaries)

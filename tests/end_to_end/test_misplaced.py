@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.end_to_end import canaries
+from tests import tracebacks
 from umfpay import UMFSession, flows
 from umfpay.errors import ConfigError
 from umfpay.flows import PendingCardPayment
@@ -53,7 +53,7 @@ async def test_a_card_in_another_place_is_shown_by_no_error(session, name):
     with pytest.raises(Exception) as caught:
         await CALLS[name](session)
 
-    canaries.assert_silent(canaries.everything(caught.value), SECRETS)
+    tracebacks.assert_silent(tracebacks.everything(caught.value), SECRETS)
 
 
 def test_what_is_given_for_a_transport_or_a_config_is_not_shown(session):
@@ -71,8 +71,8 @@ def test_what_is_given_for_a_transport_or_a_config_is_not_shown(session):
         with pytest.raises(ConfigError) as caught:
             make()
 
-        canaries.assert_silent(
-            canaries.everything(caught.value), ["proxy-canary", "secret-canary"]
+        tracebacks.assert_silent(
+            tracebacks.everything(caught.value), ["proxy-canary", "secret-canary"]
         )
 
 
@@ -93,4 +93,4 @@ def test_a_stored_payment_with_clear_card_data_is_refused_and_not_shown(stored):
     with pytest.raises(ConfigError) as caught:
         PendingCardPayment.from_json(stored)
 
-    canaries.assert_silent(canaries.everything(caught.value), SECRETS)
+    tracebacks.assert_silent(tracebacks.everything(caught.value), SECRETS)

@@ -13,7 +13,7 @@ import attrs
 import httpx
 import pytest
 
-from tests import orders
+from tests import orders, tracebacks
 from tests.end_to_end import canaries as seen
 from umfpay import Config, UMFSession, errors, flows, models
 from umfpay.documents import (
@@ -79,7 +79,7 @@ def test_no_member_of_a_model_shows_what_does_not_fit(cls, misfit):
     for name in [*names, "nmuber"]:
         error = refused(lambda name=name: cls(**{name: misfit}))
 
-        seen.assert_silent(seen.everything(error), [seen.NUMBER])
+        tracebacks.assert_silent(tracebacks.everything(error), [seen.NUMBER])
 
 
 @pytest.mark.parametrize("misfit", MISFITS.values(), ids=MISFITS)
@@ -155,7 +155,7 @@ async def test_no_resource_shows_what_does_not_fit(session, call, misfit):
     error = await seen.fails(call(session, misfit))
 
     assert isinstance(error, errors.ConfigError)
-    seen.assert_silent(seen.everything(error), [seen.NUMBER])
+    tracebacks.assert_silent(tracebacks.everything(error), [seen.NUMBER])
 
 
 async def _code(pending):
@@ -252,8 +252,10 @@ async def test_no_flow_shows_what_does_not_fit(session, flow, name, misfit):
     error = await seen.fails(_flow(flow, **{name: misfit})(session))
 
     assert isinstance(error, errors.ConfigError)
-    seen.assert_silent(seen.everything(error), [seen.NUMBER])
-    seen.assert_silent(seen.everything(error), ["张三", "110101199003070011"])
+    tracebacks.assert_silent(tracebacks.everything(error), [seen.NUMBER])
+    tracebacks.assert_silent(
+        tracebacks.everything(error), ["张三", "110101199003070011"]
+    )
 
 
 async def test_a_misspelt_argument_shows_no_other(session):
@@ -271,7 +273,9 @@ async def test_a_misspelt_argument_shows_no_other(session):
             fone="1",
         )
 
-    seen.assert_silent(seen.everything(caught.value), [seen.NAME, seen.ID_NUMBER])
+    tracebacks.assert_silent(
+        tracebacks.everything(caught.value), [seen.NAME, seen.ID_NUMBER]
+    )
 
 
 ADDRESSES = {
@@ -316,7 +320,7 @@ def test_a_wrong_address_does_not_show_its_password(name, value):
     error = refused(lambda: Config(**{**SETTINGS, name: value}))
 
     assert name in str(error)
-    seen.assert_silent(seen.everything(error), [PASSWORD])
+    tracebacks.assert_silent(tracebacks.everything(error), [PASSWORD])
 
 
 @pytest.mark.parametrize("wrong", ["client_id", "ca_file", "deadline", "nmae"])
@@ -332,7 +336,7 @@ def test_a_wrong_setting_does_not_show_the_good_ones(wrong):
         lambda: Config.from_env(environ=texts, **{wrong: ""}),
         lambda: Config.from_env(environ={}, **settings),
     ):
-        seen.assert_silent(seen.everything(refused(make)), [PASSWORD])
+        tracebacks.assert_silent(tracebacks.everything(refused(make)), [PASSWORD])
 
 
 def test_a_wrong_file_does_not_show_the_good_settings(tmp_path):
@@ -349,7 +353,7 @@ def test_a_wrong_file_does_not_show_the_good_settings(tmp_path):
         error = refused(lambda file=file: Config.from_file(file))
 
         assert "deadline" in str(error)
-        seen.assert_silent(seen.everything(error), [PASSWORD])
+        tracebacks.assert_silent(tracebacks.everything(error), [PASSWORD])
 
 
 def test_good_addresses_are_kept():
@@ -390,14 +394,14 @@ def test_an_unknown_token_store_is_no_path_and_not_shown(spec, make, tmp_path):
     """
     spec = spec.format(PASSWORD)
     error = refused(lambda: open_store(make(spec), key="k"))
-    seen.assert_silent(seen.everything(error), [PASSWORD])
+    tracebacks.assert_silent(tracebacks.everything(error), [PASSWORD])
 
     async def main():
         async with UMFSession(Config(**SETTINGS, token_store=make(spec))):
             pass
 
     error = refused(lambda: asyncio.run(main()))
-    seen.assert_silent(seen.everything(error), [PASSWORD])
+    tracebacks.assert_silent(tracebacks.everything(error), [PASSWORD])
 
 
 FTP = {"host": "ftp.example", "user": "u", "password": PASSWORD}
@@ -438,7 +442,7 @@ def test_a_wrong_account_does_not_show_its_password(wrong, tmp_path):
         lambda: FTPAccount.from_env(texts, **wrong),
         lambda: FTPAccount.from_file(file, **wrong),
     ):
-        seen.assert_silent(seen.everything(refused(make)), [PASSWORD])
+        tracebacks.assert_silent(tracebacks.everything(refused(make)), [PASSWORD])
 
 
 def test_blanks_belong_to_a_password():
@@ -467,7 +471,7 @@ async def test_an_account_as_a_dict_is_refused_and_not_shown(tmp_path):
     )
 
     assert "an FTPAccount is needed, not dict" in str(error)
-    seen.assert_silent(seen.everything(error), [PASSWORD])
+    tracebacks.assert_silent(tracebacks.everything(error), [PASSWORD])
 
 
 @pytest.mark.parametrize("given", [SETTINGS | GOOD, "redis://u:" + PASSWORD, None])
@@ -478,4 +482,4 @@ def test_a_session_of_something_else_than_a_config_shows_nothing(given):
     error = refused(lambda: UMFSession(given))
 
     assert isinstance(error, errors.ConfigError)
-    seen.assert_silent(seen.everything(error), [PASSWORD])
+    tracebacks.assert_silent(tracebacks.everything(error), [PASSWORD])

@@ -8,7 +8,6 @@ both follow the loop's, which begins at 0 and jumps to the next timer.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from contextlib import AsyncExitStack
 
 import httpx
@@ -207,24 +206,6 @@ def _steps():
             self.append(step.name)
 
     return Steps()
-
-
-@pytest.fixture(name="locals_of")
-def _locals_of():
-    """
-    Return the traceback of an error with the locals of all frames but the test's own.
-    """
-
-    def locals_of(error):
-        shown = "".join(
-            traceback.TracebackException.from_exception(
-                error, capture_locals=True
-            ).format()
-        )
-
-        return shown[shown.index("umfpay/flows/_card.py") :]
-
-    return locals_of
 
 
 @pytest.fixture(name="card")

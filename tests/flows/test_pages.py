@@ -7,7 +7,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from tests import orders
+from tests import orders, tracebacks
 from tests.end_to_end import canaries
 from umfpay.errors import (
     ConfigError,
@@ -182,7 +182,7 @@ async def test_no_frame_keeps_the_phone(session, box, order):
         )
     )
 
-    canaries.assert_silent(canaries.everything(error), ["15210838198"])
+    tracebacks.assert_silent(tracebacks.everything(error), ["15210838198"])
 
 
 async def test_without_its_id_a_company_is_not_asked_for(session, box, steps):

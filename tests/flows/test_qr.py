@@ -10,7 +10,7 @@ import sys
 import attrs
 import pytest
 
-from tests import orders
+from tests import orders, tracebacks
 from tests.end_to_end import canaries
 from umfpay.errors import (
     ConfigError,
@@ -174,7 +174,7 @@ async def test_no_frame_keeps_what_the_customer_said(session, box, order, method
         qr_payment(session, order, method=method, show=print, **who)
     )
 
-    canaries.assert_silent(canaries.everything(error), who.values())
+    tracebacks.assert_silent(tracebacks.everything(error), who.values())
 
 
 async def test_cancelling_leaves_no_task(session, order):

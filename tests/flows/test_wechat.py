@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests import orders
+from tests import orders, tracebacks
 from tests.end_to_end import canaries
 from umfpay.errors import (
     ConfigError,
@@ -123,8 +123,8 @@ async def test_no_frame_keeps_what_the_customer_said(
     box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
     error = await canaries.fails(flow(session, order, show=print, **WHO, **changes))
 
-    canaries.assert_silent(
-        canaries.everything(error), [*WHO.values(), *changes.get("phone", "").split()]
+    tracebacks.assert_silent(
+        tracebacks.everything(error), [*WHO.values(), *changes.get("phone", "").split()]
     )
 
 
@@ -138,7 +138,7 @@ async def test_neither_does_a_refusal_of_our_own(session, order, flow):
     error = await canaries.fails(flow(session, order, show=print, **who, **changes))
 
     assert isinstance(error, ConfigError)
-    canaries.assert_silent(canaries.everything(error), ["张三", orders.ID_NUMBER])
+    tracebacks.assert_silent(tracebacks.everything(error), ["张三", orders.ID_NUMBER])
 
 
 async def test_the_page_brings_the_browser_back_with_its_state(session):

@@ -4,12 +4,12 @@ Checks of single members: the refusal names the member.
 
 from __future__ import annotations
 
-import traceback
 from datetime import date, datetime, timedelta
 
 import attrs
 import pytest
 
+from tests import tracebacks
 from umfpay import Private, Sealed, Secret, models
 from umfpay.errors import ConfigError, InvalidValueError
 from umfpay.models import (
@@ -54,17 +54,6 @@ NEEDED = {
 
 def hidden(cls):
     return [field.name for field in attrs.fields(cls) if "hidden" in field.metadata]
-
-
-def shown(error):
-    """
-    Return the traceback as an error reporter would show it.
-    """
-    report = traceback.TracebackException.from_exception(error, capture_locals=True)
-    # The first frame is the test's own: it has to know the canary.
-    report.stack = traceback.StackSummary.from_list(list(report.stack)[1:])
-
-    return "".join(report.format())
 
 
 def test_hiding_classes_are_found():
@@ -129,7 +118,7 @@ def test_a_misspelt_name_does_not_show_the_value(cls):
     with pytest.raises(TypeError, match="numbr") as caught:
         cls(numbr=CANARY, **dict.fromkeys(hidden(cls), CANARY))
 
-    assert CANARY not in shown(caught.value)
+    assert CANARY not in tracebacks.everything(caught.value)
 
 
 @pytest.mark.parametrize("cls", HIDING)
@@ -143,7 +132,7 @@ def test_a_wrong_kind_does_not_show_the_others(cls):
     with pytest.raises(ConfigError, match=f"{first}: .*not int") as caught:
         cls(**{first: 6217000010045997833}, **members)
 
-    assert CANARY not in shown(caught.value)
+    assert CANARY not in tracebacks.everything(caught.value)
     assert CANARY not in str(caught.value)
     assert "6217000010045997833" not in str(caught.value)
 
@@ -272,8 +261,8 @@ def test_a_hidden_member_of_a_wrong_kind_is_not_shown(cls):
     with pytest.raises(ConfigError, match=f"{first}: .*not int") as caught:
         cls(**{first: 6217000010045997833}, **NEEDED.get(cls, {}))
 
-    assert "6217000010045997833" not in shown(caught.value)
-    assert f"{first}=<int>" in shown(caught.value)
+    assert "6217000010045997833" not in tracebacks.everything(caught.value)
+    assert f"{first}=<int>" in tracebacks.everything(caught.value)
 
 
 @pytest.mark.parametrize("flag", ["TRUE", 1, 0])

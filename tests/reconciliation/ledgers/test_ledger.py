@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from tests.end_to_end import canaries
+from tests import tracebacks
 from umfpay import errors
 from umfpay.reconciliation import Ledger, canonical
 from umfpay.reconciliation.ledgers._sql import _text
@@ -544,7 +544,7 @@ def test_an_address_that_does_not_work_is_not_shown(url, words, monkeypatch):
         Ledger.sql(url, "SELECT * FROM orders")
 
     assert words in str(caught.value)
-    canaries.assert_silent(canaries.everything(caught.value), [password])
+    tracebacks.assert_silent(tracebacks.everything(caught.value), [password])
 
 
 def test_a_server_that_is_away_is_named_without_its_user():
@@ -557,7 +557,7 @@ def test_a_server_that_is_away_is_named_without_its_user():
         )
 
     assert "postgresql+psycopg://127.0.0.1:1/db" in str(caught.value)
-    canaries.assert_silent(canaries.everything(caught.value), ["canary"])
+    tracebacks.assert_silent(tracebacks.everything(caught.value), ["canary"])
 
 
 def test_the_last_moment_of_all_has_a_day():
