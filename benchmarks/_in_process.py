@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.canned import Gateway, Keys
 from benchmarks.orders import POOL, created, payment_id, queried, reference
 from umfpay import Secret, UMFSession, _codec, protocol
-from umfpay._session import _binding
+from umfpay._session import _session_binding
 from umfpay.protocol import PrivateKey, Signer, _rsa, sign_envelope
 from umfpay.tokens import MemoryTokenStore, TokenRecord
 from umfpay.transport import Answer, CallState, Edge
@@ -108,7 +108,7 @@ async def in_process_session(
     edge = InProcess(keys, turns=turns)
 
     async with contextlib.AsyncExitStack() as stack:
-        with _replaced(_binding._connections, lambda *_: edge):
+        with _replaced(_session_binding._connections, lambda *_: edge):
             session = await stack.enter_async_context(UMFSession(config))
 
         yield session
@@ -119,7 +119,7 @@ def wrapped_connections(wrap: Callable[[Edge], Edge]) -> Iterator[None]:
     """
     Let sessions that are entered meanwhile use what *wrap* makes of their connections.
     """
-    make = _binding._connections
+    make = _session_binding._connections
 
     with _replaced(make, lambda *settings: wrap(make(*settings))):
         yield

@@ -19,7 +19,7 @@ from unittest import mock
 
 import async_solipsism  # type: ignore[import-untyped]  # no types, no stubs
 
-from umfpay._session import _binding
+from umfpay._session import _session_binding
 from umfpay.errors import _base
 from umfpay.flows import _options
 from umfpay.protocol import _rsa, _signatures
@@ -147,7 +147,7 @@ def virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
     with ExitStack() as stack:
         for module, name, value in (
-            (_binding, "TokenCache", cache),
+            (_session_binding, "TokenCache", cache),
             (_store, "time", SimpleNamespace(monotonic=loop.time)),
             (_base, "datetime", Virtual),
             (_base, "time", SimpleNamespace(monotonic=loop.time)),

@@ -115,7 +115,7 @@ async def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
     """
     task = asyncio.ensure_future(work)
     # Whoever is cancelled never asks for it.
-    task.add_done_callback(heed_error)
+    task.add_done_callback(retrieve_error)
 
     try:
         return await asyncio.shield(task)
@@ -147,7 +147,7 @@ async def run_in_own_thread(
         executor.shutdown(wait=False)
 
 
-def heed_error(task: asyncio.Task[Any]) -> None:
+def retrieve_error(task: asyncio.Task[Any]) -> None:
     """
     Take the error of a task that nobody waits for: the loop would complain.
     """

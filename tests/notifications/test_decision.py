@@ -16,7 +16,7 @@ from umfpay.notifications._decision import (
     Status,
     decide,
 )
-from umfpay.notifications._expectations import Binding, Expectation
+from umfpay.notifications._expectations import Expectation, OwnObject
 from umfpay.notifications._stored_events import event_of
 
 
@@ -35,11 +35,11 @@ REFUND = Expectation(
     currency="USD",
     payment_id="PAY_A",
 )
-OURS = Binding(kind="payment", object_id="OBJ_A", mer_reference_id="n1")
-OUR_REFUND = Binding(
+OURS = OwnObject(kind="payment", object_id="OBJ_A", mer_reference_id="n1")
+OUR_REFUND = OwnObject(
     kind="refund", object_id="OBJ_A", mer_reference_id="r1", payment_id="PAY_A"
 )
-OUR_DECLARATION = Binding(kind="customs_declaration", object_id="OBJ_A")
+OUR_DECLARATION = OwnObject(kind="customs_declaration", object_id="OBJ_A")
 
 
 @pytest.fixture(name="read", scope="session")
@@ -98,26 +98,26 @@ def customs(**members):
 
 
 def known(**members):
-    return KnownFacts(**{"binding": OURS, "order": ORDER, **members})
+    return KnownFacts(**{"own": OURS, "order": ORDER, **members})
 
 
 def known_refund(**members):
-    return KnownFacts(**{"binding": OUR_REFUND, "refund": REFUND, **members})
+    return KnownFacts(**{"own": OUR_REFUND, "refund": REFUND, **members})
 
 
-UNBOUND = known(binding=None)
+UNBOUND = known(own=None)
 NOBODY = KnownFacts()
 LINKS = [{"ref": "self", "method": "GET", "href": "https://x/payments/payment/OBJ_A"}]
 META = {"ret_code": "0000", "ret_msg": "Success"}
 
 # The name of the row, the event, what is known, what becomes of it.
 ROWS = [
-    # A bound id; number, total and currency equal; no meta, no links.
+    # An own object; number, total and currency equal; no meta, no links.
     ("all equal", payment(), known(), Status.APPLIED),
     ("zeros differ", payment(MONEY | {"total": "3.0"}), known(), Status.APPLIED),
     ("a number", payment(MONEY | {"total": 3}), known(), Status.APPLIED),
     ("still open", payment(state="TRADE_PENDING"), known(), Status.APPLIED),
-    # A bound id; something is absent, or meta or links are there.
+    # An own object; something is absent, or meta or links are there.
     ("no number", payment(number=None), known(), Status.ASKING),
     ("no amount", payment(None), known(), Status.ASKING),
     ("no order", ("payment", {"state": "TRADE_SUCCESS"}, {}), known(), Status.ASKING),
@@ -136,7 +136,7 @@ ROWS = [
     ),
     ("empty meta", outside(payment(), meta={}), known(), Status.ASKING),
     ("links, blank", outside(payment(), **{"links ": LINKS}), known(), Status.ASKING),
-    # A bound id; something differs.
+    # An own object; something differs.
     ("day", payment(mer_date="20261122"), known(), Status.CONFLICT),
     ("number", payment(number="n2"), known(), Status.CONFLICT),
     ("total", payment(MONEY | {"total": "3.01"}), known(), Status.CONFLICT),
@@ -250,23 +250,23 @@ ROWS = [
         Status.CONFLICT,
     ),
     # A refund by its own number with a payment of ours.
-    ("our number", refund(), known_refund(binding=None), Status.APPLIED),
+    ("our number", refund(), known_refund(own=None), Status.APPLIED),
     (
         "our number, cents",
         refund("69037"),
-        known_refund(binding=None),
+        known_refund(own=None),
         Status.APPLIED,
     ),
     (
         "our number, no parent",
         refund(parent=None),
-        known_refund(binding=None),
+        known_refund(own=None),
         Status.ASKING,
     ),
     (
         "our number, another parent",
         refund(parent="PAY_B"),
-        known_refund(binding=None),
+        known_refund(own=None),
         Status.CONFLICT,
     ),
     (
@@ -299,13 +299,13 @@ ROWS = [
     (
         "our number, meta",
         outside(refund(), meta=META),
-        known_refund(binding=None),
+        known_refund(own=None),
         Status.ASKING,
     ),
     (
         "our number, given to another",
         refund(),
-        known_refund(binding=None, refunded_by="REFUND_A"),
+        known_refund(own=None, refunded_by="REFUND_A"),
         Status.CONFLICT,
     ),
     # A refund that only the own list can prove.
@@ -318,29 +318,29 @@ ROWS = [
     ),
     ("unknown refund", refund(), NOBODY, Status.HELD),
     # Customs.
-    ("our declaration", customs(), KnownFacts(binding=OUR_DECLARATION), Status.APPLIED),
+    ("our declaration", customs(), KnownFacts(own=OUR_DECLARATION), Status.APPLIED),
     (
         "our declaration, meta",
         outside(customs(), meta=META),
-        KnownFacts(binding=OUR_DECLARATION),
+        KnownFacts(own=OUR_DECLARATION),
         Status.ASKING,
     ),
     (
         "our declaration, back",
         customs(state="ACCEPTED"),
-        KnownFacts(binding=OUR_DECLARATION, states=("SUCCESS",)),
+        KnownFacts(own=OUR_DECLARATION, states=("SUCCESS",)),
         Status.CONFLICT,
     ),
     (
         "our declaration, other parent",
         customs(parent_payment="PAY_B"),
-        KnownFacts(binding=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
+        KnownFacts(own=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
         Status.CONFLICT,
     ),
     (
         "our declaration, its parent",
         customs(parent_payment="PAY_A"),
-        KnownFacts(binding=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
+        KnownFacts(own=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
         Status.APPLIED,
     ),
     ("unknown declaration", customs(), NOBODY, Status.HELD),
@@ -369,7 +369,7 @@ def test_every_row_of_the_table(read, event, facts, status):
 )
 def test_what_has_no_id_is_asked_for_by_its_number(number, facts, status):
     """
-    Where ids are bound to it; else it is listed.
+    Where objects of it are known; else it is listed.
     """
     assert status == decide(None, facts, number=number).status
 
@@ -381,8 +381,7 @@ def test_nothing_but_a_bound_id_is_applied(read):
     applied = {
         row[1][0]
         for row in ROWS
-        if decide(read(*row[1]), row[2]).status is Status.APPLIED
-        and row[2].binding is None
+        if decide(read(*row[1]), row[2]).status is Status.APPLIED and row[2].own is None
     }
 
     assert {"refund"} == applied
@@ -428,7 +427,7 @@ def test_a_reason_names_both_states(read, state, last, says):
 
 def test_what_a_query_leaves_out_is_not_asked_again(read):
     """
-    Of an id of ours; number and payment come from what is bound (gateway.md 5.8).
+    Of an id of ours; number and payment come from what is known of it (gateway.md 5.8).
     """
     event = read(*payment(None, number=None))
     asked = event_of(event.object, OURS)

@@ -134,8 +134,8 @@ async def test_what_is_known_stays_known(store, event):
     assert Decimal("2.00") == known.total
     assert date(2026, 11, 23) == known.mer_date
     assert "PAY_A" == known.payment_id
-    [binding] = await store.bindings(object_id="REF_A")
-    assert "PAY_A" == binding.payment_id
+    [own] = await store.own_objects(object_id="REF_A")
+    assert "PAY_A" == own.payment_id
 
 
 async def test_numbers_are_compared_letter_by_letter(store, event, place):
@@ -430,7 +430,7 @@ async def test_merchants_of_one_database_do_not_see_each_other(
 
         assert await eventually(lambda: seen == [("first", "PAY_A")])
 
-        # What one has bound is a stranger's to the other, whose quota it uses up.
+        # What is one's own is a stranger's to the other, whose quota it uses up.
         async with asyncio.timeout(30):
             while not await second.held():
                 await asyncio.sleep(0.01)

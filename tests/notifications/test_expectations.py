@@ -11,7 +11,7 @@ import pytest
 
 from umfpay.errors import ConfigError
 from umfpay.models import CustomsDeclaration, Money, NewRefund
-from umfpay.notifications._expectations import Binding, Expectation, read_expectation
+from umfpay.notifications._expectations import Expectation, OwnObject, read_expectation
 
 
 MONEY = Money("1.00", "USD")
@@ -34,11 +34,11 @@ def expectation_of(what, **options):
 
 def test_a_refund_tells_its_kind():
     """
-    Number, money, date and kind are its own; its payment is told, not bound.
+    Number, money, date and kind are its own; its payment is named, not made its own.
     """
-    expected, binding = expectation_of(REFUND, payment_id="PAY_A")
+    expected, own = expectation_of(REFUND, payment_id="PAY_A")
 
-    assert binding is None
+    assert own is None
     assert expected == Expectation(
         kind="refund",
         mer_reference_id="r1",
@@ -49,13 +49,13 @@ def test_a_refund_tells_its_kind():
     )
 
 
-def test_the_id_of_a_refund_is_bound():
+def test_the_refund_of_an_id_is_our_own():
     """
     With its number and its payment.
     """
-    _, binding = expectation_of(REFUND, payment_id="PAY_A", refund_id="REFUND_A")
+    _, own = expectation_of(REFUND, payment_id="PAY_A", refund_id="REFUND_A")
 
-    assert binding == Binding(
+    assert own == OwnObject(
         kind="refund",
         object_id="REFUND_A",
         mer_reference_id="r1",
@@ -71,25 +71,25 @@ def test_a_number_is_an_orders_unless_it_is_said():
     assert expectation_of("n1", amount=MONEY, kind="refund")[0].kind == "refund"
 
 
-def test_the_id_of_a_payment_is_bound():
+def test_the_payment_of_an_id_is_our_own():
     """
     To the number of its order.
     """
-    _, binding = expectation_of("n1", amount=MONEY, payment_id="PAY_A")
+    _, own = expectation_of("n1", amount=MONEY, payment_id="PAY_A")
 
-    assert binding == Binding(kind="payment", object_id="PAY_A", mer_reference_id="n1")
+    assert own == OwnObject(kind="payment", object_id="PAY_A", mer_reference_id="n1")
 
 
 def test_a_declaration_is_bound_by_its_own_id():
     """
     It has no number and no money of its own.
     """
-    expected, binding = expectation_of(
+    expected, own = expectation_of(
         CustomsDeclaration(id="CUST_A", parent_payment="PAY_A")
     )
 
     assert expected is None
-    assert binding == Binding(
+    assert own == OwnObject(
         kind="customs_declaration", object_id="CUST_A", payment_id="PAY_A"
     )
 
@@ -98,12 +98,12 @@ def test_blanks_around_a_number_or_an_id_are_not_its_own():
     """
     From a file or a form: no event would fit, since theirs are cut, too.
     """
-    expected, binding = expectation_of(
+    expected, own = expectation_of(
         " r1\n", amount=MONEY, kind="refund", payment_id=" PAY_A", refund_id="REF_A\n"
     )
 
     assert (expected.mer_reference_id, expected.payment_id) == ("r1", "PAY_A")
-    assert (binding.object_id, binding.mer_reference_id) == ("REF_A", "r1")
+    assert (own.object_id, own.mer_reference_id) == ("REF_A", "r1")
 
 
 @pytest.mark.parametrize("what", ["", " ", None, 7])
@@ -126,7 +126,7 @@ def test_nothing_is_no_number(what):
 )
 def test_an_id_that_is_none_is_refused(options, says):
     """
-    Nothing is bound by mistake.
+    Nothing becomes our own by mistake.
     """
     with pytest.raises(ConfigError, match=says):
         expectation_of("n1", amount=MONEY, **options)

@@ -25,7 +25,7 @@ from umfpay.models import (
 )
 from umfpay.notifications import NotificationEvent, NotificationReceiver
 from umfpay.notifications._decision import KnownFacts, Status, decide
-from umfpay.notifications._expectations import Binding, Expectation
+from umfpay.notifications._expectations import Expectation, OwnObject
 
 
 class ReportedOutcome(StrEnum):
@@ -205,7 +205,7 @@ class Journal:
             return KnownFacts(
                 states=states,
                 order=order,
-                binding=Binding(
+                own=OwnObject(
                     kind="payment",
                     object_id=event.object_id,
                     mer_reference_id=attempt.number,

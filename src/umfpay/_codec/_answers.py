@@ -68,6 +68,10 @@ def read_object(
         cls: `Payment`, `Refund`, `CustomsDeclaration` or `EnterpriseQualification`.
         asked: The id that was asked for. The answer to a query may not name it; else it
             is in the links if nowhere else (gateway.md, trap 9).
+
+    Raises:
+        EnvelopeError: It holds no such object, several, or one whose members do not
+            fit; or a payment or refund without an id.
     """
     if cls is EnterpriseQualification:
         members = _wrapped(members)
@@ -197,7 +201,10 @@ def _missing(*names: str) -> EnvelopeError:
 
 def read_sms(members: Members) -> SmsSent:
     """
-    Read the answer to verify: links only.
+    Read the answer to verify, links only (gateway.md 5.4).
+
+    Raises:
+        EnvelopeError: A link does not fit.
     """
     links = _links_of(_named_members(members))
     payment_id = id_in_links(links, LinkRef.SELF, "PAY_")
@@ -207,7 +214,10 @@ def read_sms(members: Members) -> SmsSent:
 
 def read_banks(members: Members) -> tuple[Bank, ...]:
     """
-    Read the list of banks; it may be empty.
+    Read the list of banks; it may be empty (gateway.md 5.2).
+
+    Raises:
+        EnvelopeError: It holds no list of banks, or one that does not fit.
     """
     _, at, found = _find(members, Bank)
 
@@ -217,6 +227,10 @@ def read_banks(members: Members) -> tuple[Bank, ...]:
 def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
     """
     Read the rate of *currency*, under any of three names (gateway.md, trap 17).
+
+    Raises:
+        EnvelopeError: It holds no rate, or one that is no number.
+        MismatchedResponseError: It holds rates of other currencies only.
     """
     named, at, given = _find(members, ExchangeRate)
 
@@ -238,7 +252,12 @@ def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
 
 def read_standalone_declaration(members: Members) -> StandaloneDeclaration:
     """
-    Read the answer to a declaration of a payment made elsewhere.
+    Read the answer to a declaration of a payment made elsewhere (gateway.md 5.21).
+
+    An answer without one is an empty declaration.
+
+    Raises:
+        EnvelopeError: A member does not fit.
     """
     try:
         _, at, found = _find(members, StandaloneDeclaration)
@@ -250,7 +269,10 @@ def read_standalone_declaration(members: Members) -> StandaloneDeclaration:
 
 def read_wechat_link(members: Members) -> Link:
     """
-    Read the page that gives a customer's open_id.
+    Read the address of the page that gives a customer's open_id (gateway.md 5.14).
+
+    Raises:
+        EnvelopeError: There is no link ``weChat`` with an address.
     """
     for link in structure_all(_links_of(_named_members(members)), Link, at="links"):
         if link.ref == LinkRef.WECHAT and link.href:
@@ -265,6 +287,9 @@ def read_page(members: Members, cls: type[Object]) -> Object:
 
     Args:
         cls: `TransactionsPage` or `ReconciliationsPage`.
+
+    Raises:
+        EnvelopeError: It holds no such page, or one whose members do not fit.
     """
     named, at, found = _find(members, cls)
     given = dict(_members_at(at, found))

@@ -66,6 +66,9 @@ def is_absent(value: object) -> bool:
 def read_text(value: object, _: Any = None) -> str:
     """
     Take text, or a number whose text it is.
+
+    Raises:
+        MisfitError: It is neither; true and false are no numbers.
     """
     if isinstance(value, str):
         return value
@@ -79,6 +82,10 @@ def read_text(value: object, _: Any = None) -> str:
 def read_decimal(value: object, _: Any = None) -> Decimal:
     """
     Take a number from text, int or Decimal, digits kept.
+
+    Raises:
+        MisfitError: It is none, is not finite, or has more than 64 digits or an exponent
+            beyond 100.
     """
     number = _NO_NUMBER
 
@@ -103,6 +110,9 @@ def read_decimal(value: object, _: Any = None) -> Decimal:
 def read_int(value: object, _: Any = None) -> int:
     """
     Take a whole number.
+
+    Raises:
+        MisfitError: It is none.
     """
     number = read_decimal(value)
 
@@ -115,6 +125,9 @@ def read_int(value: object, _: Any = None) -> int:
 def read_bool(value: object, _: Any = None) -> bool:
     """
     Take true, "TRUE", "Y" and the like (gateway.md, trap 23).
+
+    Raises:
+        MisfitError: It is no such word.
     """
     if isinstance(value, bool):
         return value
@@ -133,6 +146,10 @@ def read_moment(value: object, _: Any = None) -> date | datetime:
     """
     Take ``YYYYMMDD``, with or without dashes, or a moment in ISO 8601 (gateway.md, trap
     21).
+
+    Raises:
+        MisfitError: It is neither text nor a number.
+        OddDateError: It is text of another form, or a day that no calendar has.
     """
     text = read_text(value).strip()
     day = _DATE_TEXT.fullmatch(text)
@@ -145,7 +162,11 @@ def read_moment(value: object, _: Any = None) -> date | datetime:
 
 def read_date(value: object, _: Any = None) -> date:
     """
-    Take the date alone.
+    Take a date without a time.
+
+    Raises:
+        MisfitError: It is neither text nor a number.
+        OddDateError: It is no date, or has a time.
     """
     day = read_moment(value)
 
@@ -158,6 +179,9 @@ def read_date(value: object, _: Any = None) -> date:
 def read_enum(value: object, cls: type[OpenEnum]) -> OpenEnum:
     """
     Take a word, known or not.
+
+    Raises:
+        MisfitError: It is neither text nor a number.
     """
     return cls(read_text(value).strip())
 
@@ -165,6 +189,9 @@ def read_enum(value: object, cls: type[OpenEnum]) -> OpenEnum:
 def as_object(value: object, cls: type[Received]) -> dict[str, Any]:
     """
     Take an object, or the scalar that stands for one (gateway.md 6, amount, pay_info).
+
+    Raises:
+        MisfitError: It is neither.
     """
     found = value
 
@@ -195,6 +222,9 @@ SCALARS: Final[dict[type[Any], Callable[..., Any]]] = {
 def read_several(value: object, read: Callable[[Any], Any]) -> tuple[Any, ...]:
     """
     Take a list; one object may stand for a list of one (gateway.md 5).
+
+    Raises:
+        MisfitError: An element does not fit; the error knows at which index.
     """
     results = []
 
@@ -210,7 +240,15 @@ def read_several(value: object, read: Callable[[Any], Any]) -> tuple[Any, ...]:
 
 def read_object(structure: Callable[..., Any], value: Any, cls: Any) -> Any:
     """
-    Read an object, whatever the names of its members; *structure* reads each of them.
+    Read an object, whatever the names of its members.
+
+    What is unknown, and a date of an odd form, is kept in *extra*.
+
+    Args:
+        structure: Called with a value and ``cl=``, the class of a member.
+
+    Raises:
+        MisfitError: A member does not fit, or one that is needed is missing.
     """
     given = as_object(value, cls)
     spellings = {name: one for one in members_of(cls) for name in one.names}

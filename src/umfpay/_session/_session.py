@@ -18,8 +18,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar, Unpack
 
 from umfpay import _codec
-from umfpay._session._binding import Binding
 from umfpay._session._call_end import CallReport, error_of, record_end, report_of
+from umfpay._session._session_binding import SessionBinding
 from umfpay._session._transport_setting import refused_transport, warn_if_respx
 from umfpay.config import Config, no_config
 from umfpay.errors import (
@@ -130,7 +130,7 @@ class UMFSession(Resources):
         self.on_call = on_call
         self.on_unknown = on_unknown
         self._transport = transport
-        self._binding: Binding | None = None
+        self._binding: SessionBinding | None = None
         self._closed = False
         self.root: str = base_address(config.base_url)
 
@@ -255,6 +255,11 @@ class UMFSession(Resources):
 
         Args:
             edge: Sends it in place of the session's own.
+
+        Raises:
+            UMFError: It ended otherwise than well; of which kind `error_of()` says.
+            BaseException: What ended it from outside, a cancellation for example, after
+                the journal has been given its end.
         """
         call = state.call
         # begin() has just bound it.
@@ -357,6 +362,9 @@ class UMFSession(Resources):
     ) -> AsyncIterator[Download]:
         """
         Open a download: a verified stream of bytes.
+
+        Raises:
+            UMFError: It was refused, could not be reached, or is not signed as wanted.
         """
         state = self.begin(call, options)
         binding = self._bound()
@@ -392,7 +400,7 @@ class UMFSession(Resources):
         _log.debug("%s", report)
         _call_hook("on_call", self.on_call, report, of=state.call.name)
 
-    def _bound(self) -> Binding:
+    def _bound(self) -> SessionBinding:
         binding = self._binding
 
         if (
@@ -412,7 +420,7 @@ class UMFSession(Resources):
         if binding is not None:
             binding.give_way()
 
-        self._binding = Binding(self._config, self.root, self._transport)
+        self._binding = SessionBinding(self._config, self.root, self._transport)
 
         return self._binding
 

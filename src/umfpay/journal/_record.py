@@ -197,13 +197,13 @@ class JournaledCall:
         """
         position = await self._insert(left, connection)
 
-        if (heed := self.call.heed_others) and (intent := self.call.intent):
+        if (report := self.call.on_earlier_calls) and (intent := self.call.intent):
             columns = self.rows.table.c
             which = {"payment_id": intent.payment_id, "call": intent.call}
             others = select(columns.object_id, columns.mer_reference_id)
             others = others.filter_by(merchant=self.rows.merchant, **which)
             found = await connection.execute(others)
-            heed([(one[0], one[1]) for one in found if one[0] is not None])
+            report([(one[0], one[1]) for one in found if one[0] is not None])
 
         return position
 

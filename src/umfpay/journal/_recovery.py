@@ -17,9 +17,9 @@ from umfpay._callbacks import call
 from umfpay._session import Executed, UMFSession
 from umfpay.errors import ConfigError, DatabaseError, UMFError
 from umfpay.journal import _columns, _entry
-from umfpay.journal._asking import Asker
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
 from umfpay.journal._journal import Journal
+from umfpay.journal._outcome_queries import OutcomeQueries
 from umfpay.journal._record import new_owner
 from umfpay.journal._rows import NOW, Condition, Values
 from umfpay.models import PaymentState
@@ -82,7 +82,7 @@ class Recovery:
     look_every: float = attrs.field(default=1.0, kw_only=True)
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _swept: float = attrs.field(default=-_SWEEP_SECONDS, init=False)
-    _asker: Asker = attrs.field(init=False)
+    _queries: OutcomeQueries = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.session.journal is not self.journal:
@@ -91,7 +91,7 @@ class Recovery:
                 "Recovery：会话必须使用同一日志。",
             )
 
-        self._asker = Asker(self.session, self.journal.rows, self.inbox)
+        self._queries = OutcomeQueries(self.session, self.journal.rows, self.inbox)
 
     async def __aenter__(self) -> Self:
         seconds, longest = self.look_every, _MAX_IDLE_SECONDS
@@ -198,7 +198,7 @@ class Recovery:
                 JournalOutcome.NOT_SENT, None, "its caller died"
             )
 
-        found = await self._asker.resolution(entry)
+        found = await self._queries.resolution(entry)
         named = _columns.object_values(None if found is None else found.object)
         named["object_id"] = named["object_id"] or entry.object_id
 
@@ -266,7 +266,7 @@ class Recovery:
         Follow an ended row to the final state; then call the handlers, once.
         """
         try:
-            found = await self._asker.final_object(entry)
+            found = await self._queries.final_object(entry)
         except (LookupError, UMFError) as error:
             _log.info("row %d: %s", entry.position, type(error).__name__)
             later = self._later(entry)

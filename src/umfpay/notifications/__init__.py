@@ -17,14 +17,14 @@ from umfpay.notifications._receiver import (
 
 
 if TYPE_CHECKING:
-    from umfpay.notifications._asking import Gateway
+    from umfpay.notifications._event_queries import Gateway
     from umfpay.notifications._inbox import NotificationInbox
     from umfpay.notifications._unapplied import UnappliedEvent
     from umfpay.sql import Transaction
 
 
 _HOME = {
-    "Gateway": "_asking",
+    "Gateway": "_event_queries",
     "NotificationInbox": "_inbox",
     "Transaction": "_worker",
     "UnappliedEvent": "_unapplied",

@@ -17,7 +17,7 @@ import attrs
 
 from umfpay.errors import escape
 from umfpay.models import Amount, CustomsState, PaymentState, RefundState
-from umfpay.notifications._expectations import Binding, Expectation
+from umfpay.notifications._expectations import Expectation, OwnObject
 from umfpay.notifications._receiver import Kind, NotificationEvent
 
 
@@ -56,13 +56,13 @@ class Decision:
 
     Attributes:
         answers: What the gateway says in its place, as events.
-        binding: An id that is thereby the shop's own.
+        own: The object that is thereby the shop's own.
     """
 
     status: Status
     reason: str = ""
     answers: tuple[NotificationEvent, ...] = ()
-    binding: Binding | None = None
+    own: OwnObject | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -72,19 +72,19 @@ class KnownFacts:
 
     Args:
         states: The states of its object that were applied, the last one last.
-        binding: Of its id, None if it is not known to be the shop's own.
-        order: What is expected of the order: of the one its id is bound to, else of
+        own: The object of its id, None if it is not known to be the shop's own.
+        order: What is expected of the order: of the one its object belongs to, else of
             the number that the event names.
         refund: The same of the refund.
         parent: The order number of the payment that a refund is of, None if that
             payment is not known to be the shop's own.
         paid_by: Another payment of the same order that was applied as paid.
         refunded_by: Another refund that has the same number.
-        has_payments: Whether a payment is bound to the number.
+        has_payments: Whether a payment of the number is known.
     """
 
     states: tuple[str, ...] = ()
-    binding: Binding | None = None
+    own: OwnObject | None = None
     order: Expectation | None = None
     refund: Expectation | None = None
     parent: str | None = None
@@ -112,7 +112,7 @@ def decide(
     if event is None:
         return _nameless(number, known)
 
-    if known.binding is not None and known.binding.kind != event.kind:
+    if known.own is not None and known.own.kind != event.kind:
         return _conflict("its id is that of another kind")
 
     return (
@@ -150,18 +150,18 @@ def _payment(event: NotificationEvent, known: KnownFacts) -> Decision | None:
 
     trouble = order_conflict(event, known.order)
 
-    if trouble is None and known.binding is None:
+    if trouble is None and known.own is None:
         return Decision(Status.ASKING, "its id is not known to be ours")
 
     return trouble
 
 
 def _refund(event: NotificationEvent, known: KnownFacts) -> Decision | None:
-    binding, expected, number = known.binding, known.refund, event.mer_reference_id
+    own, expected, number = known.own, known.refund, event.mer_reference_id
     own_parent = None if expected is None else expected.payment_id
 
-    if binding is not None:
-        own_parent = binding.payment_id or own_parent
+    if own is not None:
+        own_parent = own.payment_id or own_parent
     elif expected is None and known.order is None and known.parent is None:
         return Decision(Status.HELD, "neither its number nor its payment is known")
 
@@ -177,7 +177,7 @@ def _refund(event: NotificationEvent, known: KnownFacts) -> Decision | None:
     ):
         trouble = _money_conflict(event, expected)
 
-    if trouble is not None or binding is not None:
+    if trouble is not None or own is not None:
         return trouble
 
     is_of_ours = event.payment_id == own_parent or known.parent is not None
@@ -195,10 +195,10 @@ def _refund(event: NotificationEvent, known: KnownFacts) -> Decision | None:
 
 
 def _declaration(event: NotificationEvent, known: KnownFacts) -> Decision | None:
-    if known.binding is None:
+    if known.own is None:
         return Decision(Status.HELD, "no declaration of this id was made here")
 
-    return _parent_conflict(event, known.binding.payment_id)
+    return _parent_conflict(event, known.own.payment_id)
 
 
 _BY_KIND: Final[
@@ -220,7 +220,7 @@ def _refund_number_conflict(number: str | None, known: KnownFacts) -> Decision |
     """
     Return the conflict if an own refund has the number of neither itself nor its order.
     """
-    own = None if known.binding is None else known.binding.mer_reference_id
+    own = None if known.own is None else known.own.mer_reference_id
 
     # Refunds name the number of the order, too (gateway.md, trap 15).
     if None in (number, own, known.parent) or number in (own, known.parent):

@@ -31,7 +31,7 @@ from umfpay._background import MAX_PAUSE_SECONDS, pause_after
 from umfpay.errors import CommitUnknownError
 from umfpay.errors.notification_errors import full_error
 from umfpay.notifications._decision import Decision, Status
-from umfpay.notifications._expectations import Binding, Expectation
+from umfpay.notifications._expectations import Expectation, OwnObject
 from umfpay.notifications._receiver import Delivery, NotificationEvent
 from umfpay.notifications._stored_events import (
     StoredEvent,
@@ -200,14 +200,14 @@ class EventStore:
 
         return {Status(status): int(count) for status, count in rows}
 
-    async def bindings(self, **named: str) -> list[Binding]:
+    async def own_objects(self, **named: str) -> list[OwnObject]:
         """
-        Return the ids that are known whose columns have these values.
+        Return the objects of the shop's own whose columns have these values.
         """
-        columns = [self.objects.c[one.name] for one in attrs.fields(Binding)]
+        columns = [self.objects.c[one.name] for one in attrs.fields(OwnObject)]
         rows = await self._rows(select(*columns).where(*self._objects_named(named)))
 
-        return [Binding(**row._mapping) for row in rows]
+        return [OwnObject(**row._mapping) for row in rows]
 
     async def newest(self, **named: str) -> StoredEvent | None:
         """
@@ -312,9 +312,7 @@ class EventStore:
 
     # What is expected
 
-    async def expect(
-        self, expected: Expectation | None, binding: Binding | None
-    ) -> None:
+    async def expect(self, expected: Expectation | None, own: OwnObject | None) -> None:
         """
         Keep both, and make ready what waits for one of that number or id.
 
@@ -327,8 +325,8 @@ class EventStore:
                 await self._remember(connection, self._orders, expected, key)
 
             # In the order of the workers: objects are locked before events.
-            if binding is not None:
-                await self._bind(connection, binding)
+            if own is not None:
+                await self._keep_own(connection, own)
 
             if expected is not None:
                 is_it = self.events.c.mer_reference_id == expected.mer_reference_id
@@ -336,17 +334,17 @@ class EventStore:
 
         await self._run(work)
 
-    async def _bind(self, connection: AsyncConnection, binding: Binding) -> None:
-        await self._remember(connection, self.objects, binding, ("kind", "object_id"))
+    async def _keep_own(self, connection: AsyncConnection, own: OwnObject) -> None:
+        await self._remember(connection, self.objects, own, ("kind", "object_id"))
 
         for column in (self.events.c.object_id, self.events.c.payment_id):
-            await self._make_ready(column == binding.object_id, connection)
+            await self._make_ready(column == own.object_id, connection)
 
     async def _remember(
         self,
         connection: AsyncConnection,
         table: Table,
-        what: Expectation | Binding,
+        what: Expectation | OwnObject,
         key: tuple[str, str],
     ) -> None:
         """
@@ -413,8 +411,8 @@ class EventStore:
             if not await self.move(connection, stored, end):
                 return False
 
-            if decision.binding is not None:
-                await self._bind(connection, decision.binding)
+            if decision.own is not None:
+                await self._keep_own(connection, decision.own)
 
             for answer in decision.answers:
                 await insert_if_absent(connection, self.events, self._values(answer))

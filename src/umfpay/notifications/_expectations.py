@@ -1,5 +1,6 @@
 """
-Expectations: the shop's orders, refunds and declarations, and the ids bound to them.
+Expectations: the shop's orders, refunds and declarations, and which objects of the
+gateway are theirs.
 """
 
 from __future__ import annotations
@@ -51,9 +52,10 @@ class Expectation:
 
 
 @attrs.frozen(kw_only=True)
-class Binding:
+class OwnObject:
     """
-    An id that is the shop's own: the gateway's answer to its own call gave it.
+    An object of the gateway that is the shop's own: the answer to its own call gave the
+    id.
 
     Attributes:
         mer_reference_id: The number of the order or refund, if it is known.
@@ -66,14 +68,14 @@ class Binding:
     payment_id: str | None = None
 
 
-def bind(event: NotificationEvent, expected: Expectation | None) -> Binding:
+def own_object(event: NotificationEvent, expected: Expectation | None) -> OwnObject:
     """
-    Return what makes the id of *event* the shop's own.
+    Return the object of *event* as the shop's own.
 
     Args:
-        expected: Of the order or refund that it is.
+        expected: What is expected of the order or refund that it is, if that is known.
     """
-    return Binding(
+    return OwnObject(
         kind=event.kind,
         object_id=event.object_id,
         mer_reference_id=getattr(expected, "mer_reference_id", None),
@@ -88,9 +90,9 @@ def read_expectation(
     kind: Expected,
     payment_id: str | None,
     refund_id: str | None,
-) -> tuple[Expectation | None, Binding | None]:
+) -> tuple[Expectation | None, OwnObject | None]:
     """
-    Return what is expected, and which id is bound by it.
+    Return what is expected, and which object is the shop's own by it.
 
     Raises:
         ConfigError: *what* is nothing that can be expected, or its amount is missing.
@@ -107,7 +109,7 @@ def read_expectation(
         if what.id is None:
             raise ConfigError.of("expect", "the declaration has no id", "报关没有编号")
 
-        return None, Binding(
+        return None, OwnObject(
             kind="customs_declaration",
             object_id=what.id,
             payment_id=payment_id or what.parent_payment,
@@ -153,6 +155,6 @@ def read_expectation(
     if object_id is None:
         return expected, None
 
-    return expected, Binding(
+    return expected, OwnObject(
         kind=kind, object_id=object_id, mer_reference_id=number, payment_id=parent
     )

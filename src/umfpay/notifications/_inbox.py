@@ -25,13 +25,13 @@ from umfpay.errors.notification_errors import (
     open_already_error,
 )
 from umfpay.models import Money
-from umfpay.notifications._asking import Asker, Gateway
 from umfpay.notifications._decision import Status
+from umfpay.notifications._event_queries import EventQueries, Gateway
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import (
     Expectable,
     Expected,
-    bind,
+    own_object,
     read_expectation,
 )
 from umfpay.notifications._receiver import (
@@ -146,10 +146,10 @@ class NotificationInbox:
         self._reporter = Reporter(
             self._store, self._read, on_conflict, asks=gateway is not None
         )
-        report, self._asker = self._reporter.report, None
+        report, self._queries = self._reporter.report, None
 
         if gateway is not None:
-            self._asker = Asker(self._store, self._read, gateway, report)
+            self._queries = EventQueries(self._store, self._read, gateway, report)
 
         self._applier = Applier(
             store=EventStore(applying, merchant, seconds=seconds),
@@ -231,8 +231,8 @@ class NotificationInbox:
             repeat("counting what waits", count, seconds=_REMIND_SECONDS),
         ]
 
-        if self._asker is not None:
-            ask = self._asker.ask_due
+        if self._queries is not None:
+            ask = self._queries.query_due
             works.append(repeat("asking about events", ask, seconds=_POLL_SECONDS))
 
         loop = asyncio.get_running_loop()
@@ -349,10 +349,10 @@ class NotificationInbox:
             DatabaseError: It could not be stored.
         """
         self._must_be_open()
-        expected, binding = read_expectation(
+        expected, own = read_expectation(
             what, amount=amount, kind=kind, payment_id=payment_id, refund_id=refund_id
         )
-        await self._store.expect(expected, binding)
+        await self._store.expect(expected, own)
         self._work.set()
 
     async def record(self, entity: Entity, *, deadline: float) -> Entity | None:
@@ -379,8 +379,8 @@ class NotificationInbox:
         if object_id is None or entity.state is None:
             return None
 
-        bindings = await self._store.bindings(object_id=object_id)
-        event = event_of(entity, bindings[0] if bindings else None)
+        own_objects = await self._store.own_objects(object_id=object_id)
+        event = event_of(entity, own_objects[0] if own_objects else None)
         self._must_be_open()
         await self._store.add(event)
         self._work.set()
@@ -394,7 +394,7 @@ class NotificationInbox:
                 break
 
             # Whoever waits need not know that the gateway is asked meanwhile.
-            asking = stored.status is Status.ASKING and self._asker is not None
+            asking = stored.status is Status.ASKING and self._queries is not None
 
             if not (asking or stored.status is Status.READY) or loop.time() >= deadline:
                 return None
@@ -542,7 +542,7 @@ class NotificationInbox:
         if event.kind == "payment" and expected is None:
             raise not_expected_error()
 
-        await self._store.expect(None, bind(event, expected))
+        await self._store.expect(None, own_object(event, expected))
         self._work.set()
 
     async def prune(self, *, older_than: timedelta) -> int:

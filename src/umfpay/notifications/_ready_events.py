@@ -112,8 +112,7 @@ class ReadyEvents:
         return [
             one
             for one in map(read_stored, rows)
-            if is_due(one.due_at)
-            and (one.known.binding is None or one.object_id in locked)
+            if is_due(one.due_at) and (one.known.own is None or one.object_id in locked)
         ]
 
     async def settle(
@@ -132,7 +131,7 @@ class ReadyEvents:
         for stored, decision in decided:
             if decision.status is Status.APPLIED:
                 positions.append(stored.position)
-                await self._bind_applied(connection, stored)
+                await self._keep_applied(connection, stored)
             else:
                 await self._store.move(connection, stored, decision)
 
@@ -146,11 +145,11 @@ class ReadyEvents:
         if marked.rowcount != len(positions):
             raise ChangedError
 
-    async def _bind_applied(
+    async def _keep_applied(
         self, connection: AsyncConnection, stored: StoredEvent
     ) -> None:
         # What was applied is ours from now on.
-        if stored.known.binding is None and not await insert_if_absent(
+        if stored.known.own is None and not await insert_if_absent(
             connection,
             self._store.objects,
             {

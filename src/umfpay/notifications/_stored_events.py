@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, FromClause, Label, Row, Select, func, sele
 
 from umfpay.models import Amount, Order, Payment
 from umfpay.notifications._decision import KnownFacts, Status
-from umfpay.notifications._expectations import Binding, Expectation
+from umfpay.notifications._expectations import Expectation, OwnObject
 from umfpay.notifications._receiver import (
     KIND_OF_TYPE,
     Entity,
@@ -83,11 +83,11 @@ class StoredEvent:
     @property
     def number(self) -> str | None:
         """
-        The merchant's number that its id is bound to, else the one that it names.
+        The merchant's number that its object belongs to, else the one that it names.
         """
-        binding = self.known.binding
+        own = self.known.own
 
-        return (binding and binding.mer_reference_id) or self.mer_reference_id
+        return (own and own.mer_reference_id) or self.mer_reference_id
 
     @property
     def received(self) -> float:
@@ -119,7 +119,7 @@ def event_query(tables: Tables, merchant: str) -> Select[Any]:
         (own, own.c.object_id == events.object_id),
         (parent, (parent.c.object_id == parent_id) & (parent.c.kind == "payment")),
     ]
-    columns = _columns(Binding, "own", own)
+    columns = _columns(OwnObject, "own", own)
 
     for kind in ("payment", "refund"):
         order = tables.orders.alias(f"{kind}_order")
@@ -165,7 +165,7 @@ def read_stored(row: Row[Any]) -> StoredEvent:
     """
     known = KnownFacts(
         states=tuple(row.own_states.split("\n")) if row.own_states else (),
-        binding=_record(Binding, "own", row),
+        own=_record(OwnObject, "own", row),
         order=_record(Expectation, "payment_order", row),
         refund=_record(Expectation, "refund_order", row),
         parent=row.parent_number,
@@ -193,18 +193,18 @@ def _record(cls: type[_T], prefix: str, row: Row[Any]) -> _T | None:
     return None if members["kind"] is None else cls(**members)
 
 
-def event_of(entity: Entity, binding: Binding | None = None) -> NotificationEvent:
+def event_of(entity: Entity, own: OwnObject | None = None) -> NotificationEvent:
     """
     Return the event of what a query says, with what is needed to apply it.
 
     Args:
         entity: With an id and a state.
-        binding: Of its id: it completes what queries leave out, the number and the
+        own: The object of its id: it completes what queries leave out, the number and the
             payment of a refund (gateway.md 5.6, 5.8).
     """
     kind = KIND_OF_TYPE[type(entity)]
-    bound = binding or Binding(kind=kind, object_id=str(entity.id))
-    number = bound.mer_reference_id
+    own = own or OwnObject(kind=kind, object_id=str(entity.id))
+    number = own.mer_reference_id
     members: dict[str, Any] = {"id": entity.id, "state": entity.state}
 
     if isinstance(entity, Payment):
@@ -224,7 +224,7 @@ def event_of(entity: Entity, binding: Binding | None = None) -> NotificationEven
         # (gateway.md, trap 15).
         members |= {
             "order": {"mer_reference_id": number},
-            "parent_payment": entity.parent_payment or bound.payment_id,
+            "parent_payment": entity.parent_payment or own.payment_id,
         }
 
     return stored_event(dump_json({kind: _plain(members)}))

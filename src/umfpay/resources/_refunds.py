@@ -97,7 +97,7 @@ class Refunds(BulkQueries[Refund]):
 
         expected = _refunded(payment_id, wanted, self._ids, known_refunds=known)
 
-        def heed_others(others: Sequence[tuple[str, str]]) -> None:
+        def on_earlier_calls(others: Sequence[tuple[str, str]]) -> None:
             # Its own number, given back and sent again, is not another's.
             for refund_id, its in sorted(others, key=lambda one: one[1] != number):
                 self._ids.add(payment_id, refund_id, its)
@@ -111,7 +111,7 @@ class Refunds(BulkQueries[Refund]):
                 body=new,
                 read=expected.read,
                 lookup=expected.lookup,
-                heed_others=heed_others,
+                on_earlier_calls=on_earlier_calls,
                 intent=Intent.now(
                     CREATE.name,
                     payment_id=payment_id,

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._background import heed_error, run_to_end
+from umfpay._background import retrieve_error, run_to_end
 from umfpay._loop_binding import LoopBinding
 from umfpay.errors import ConfigError, DatabaseTablesError, DatabaseTimeoutError, Text
 from umfpay.errors.database_errors import replaced_file_error, tables_error
@@ -31,7 +31,7 @@ _MAX_PAUSE_SECONDS: Final = 0.5
 _CLOSE_SECONDS: Final = 1.0
 # Of the processes that forked this one: collected here, their connections would be closed
 # there as well.
-_PARENTS: Final[list[Binding]] = []
+_PARENTS: Final[list[DatabaseBinding]] = []
 _WRONG_LOOP_ADVICE: Final = Text(
     "Use one Database per event loop.", "每个事件循环使用一个 Database。"
 )
@@ -88,7 +88,7 @@ class Database:
         self._place = place
         self._timeout = timeout
         self._pool_size = pool_size
-        self._binding: Binding | None = None
+        self._binding: DatabaseBinding | None = None
         self.tables: Tables = tables(schema)
 
     def __repr__(self) -> str:
@@ -182,19 +182,19 @@ class Database:
         elif binding is not None:
             binding.abandon()
 
-    def _bind(self) -> Binding:
+    def _bind(self) -> DatabaseBinding:
         if self._binding is None or not self._binding.is_current():
             if self._binding is not None:
                 name = Text("The database", "该数据库对象")
                 self._binding.check_left(name, advice=_WRONG_LOOP_ADVICE)
                 self._binding.abandon()
 
-            self._binding = Binding(self)
+            self._binding = DatabaseBinding(self)
 
         return self._binding
 
 
-class Binding(LoopBinding):
+class DatabaseBinding(LoopBinding):
     """
     The part of a database that cannot leave its process and loop.
 
@@ -231,7 +231,7 @@ class Binding(LoopBinding):
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         # Whoever was cancelled meanwhile never asks for it.
-        task.add_done_callback(heed_error)
+        task.add_done_callback(retrieve_error)
 
         return await asyncio.shield(task)
 
@@ -241,6 +241,10 @@ class Binding(LoopBinding):
 
         Args:
             makes: Make those before that are missing.
+
+        Raises:
+            DatabaseTablesError: Some are missing, or of another version.
+            DatabaseError: The database cannot be asked.
         """
         database = self._database
 

@@ -32,7 +32,7 @@ from umfpay.sql._failures import (
 
 
 if TYPE_CHECKING:
-    from umfpay.sql._database import Binding
+    from umfpay.sql._database import DatabaseBinding
 
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class Attempt:
         again: Nothing was kept, and the next attempt may succeed.
     """
 
-    binding: Binding
+    binding: DatabaseBinding
     end: float
     seconds: float
     repeatable: bool = False
@@ -219,14 +219,20 @@ class Attempt:
     def refuse_end(self) -> None:
         """
         Refuse a commit, a rollback or a close from inside, before it is done.
+
+        Raises:
+            DatabaseError: Always; the whole attempt ends with it, whoever catches it here.
         """
         self._fault = self._fault or ended_error()
 
         raise self._fault
 
-    def heed_statement(self, statement: str) -> None:
+    def check_statement(self, statement: str) -> None:
         """
         Refuse what ends the transaction, and what comes after its end.
+
+        Raises:
+            DatabaseError: *statement* is one of these.
         """
         mysql = self.binding.place.dialect in MYSQL_NAMES
 
@@ -238,7 +244,7 @@ class Attempt:
         ):
             self.refuse_end()
 
-    def heed_error(self, context: ExceptionContext) -> None:
+    def note_deadlock(self, context: ExceptionContext) -> None:
         """
         Remember a deadlock, whoever catches its error.
         """
@@ -311,7 +317,7 @@ async def _roll_back(driver: Any) -> None:
         await driver.rollback()
 
 
-def watch(binding: Binding) -> None:
+def watch(binding: DatabaseBinding) -> None:
     """
     Let each attempt hear of the statements, ends and errors of its connection.
 
@@ -319,7 +325,7 @@ def watch(binding: Binding) -> None:
     """
     engine, attempts = binding.engine.sync_engine, binding.attempts
 
-    def _heed_end(connection: Connection) -> None:
+    def _on_end(connection: Connection) -> None:
         if (attempt := attempts.get(connection)) is not None:
             try:
                 attempt.refuse_end()
@@ -328,15 +334,15 @@ def watch(binding: Binding) -> None:
                 connection.invalidate()
 
     # Any: as SQLAlchemy calls it.
-    def _heed_statement(
+    def _on_statement(
         connection: Connection, _cursor: Any, statement: str, *_more: Any
     ) -> None:
         if (attempt := attempts.get(connection)) is not None:
-            attempt.heed_statement(statement)
+            attempt.check_statement(statement)
 
-    def _heed_error(context: ExceptionContext) -> None:
+    def _on_error(context: ExceptionContext) -> None:
         if (attempt := attempts.get(context.connection)) is not None:
-            attempt.heed_error(context)
+            attempt.note_deadlock(context)
 
     def _undo(connection: Any, _record: object, _error: object) -> None:
         with contextlib.suppress(Exception):
@@ -345,10 +351,10 @@ def watch(binding: Binding) -> None:
     if binding.place.dialect == "sqlite":
         event.listen(engine, "invalidate", _undo)
 
-    event.listen(engine, "commit", _heed_end)
-    event.listen(engine, "rollback", _heed_end)
-    event.listen(engine, "before_cursor_execute", _heed_statement)
-    event.listen(engine, "handle_error", _heed_error)
+    event.listen(engine, "commit", _on_end)
+    event.listen(engine, "rollback", _on_end)
+    event.listen(engine, "before_cursor_execute", _on_statement)
+    event.listen(engine, "handle_error", _on_error)
 
 
 class Transaction:

@@ -182,10 +182,22 @@ class AnswerParser:
     # Callbacks of httptools.
 
     def on_message_begin(self) -> None:
+        """
+        Begin an answer.
+
+        Raises:
+            HTTPExchangeError: One is complete already.
+        """
         if self.complete:
             raise HTTPExchangeError(Failure.PROTOCOL, "something follows the answer")
 
     def on_status(self, reason: bytes) -> None:
+        """
+        Take the reason phrase.
+
+        Raises:
+            HTTPExchangeError: It holds a control character.
+        """
         # "reason-phrase = 1*( HTAB / SP / VCHAR / obs-text )" (RFC 9112 4)
         if reason != b"OK" and _CONTROL.search(reason):
             raise HTTPExchangeError(
@@ -193,6 +205,12 @@ class AnswerParser:
             )
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """
+        Take a field of the head, or pass by a trailer.
+
+        Raises:
+            HTTPExchangeError: A trailer would frame the body.
+        """
         # "Trailer fields ... MUST NOT be merged into the header section" unless their
         # meaning allows it (RFC 9110 6.5.1): a Signature there is not the answer's.
         if not self.head_done:
@@ -202,6 +220,13 @@ class AnswerParser:
             raise HTTPExchangeError(Failure.PROTOCOL, "a trailer about the frame")
 
     def on_headers_complete(self) -> None:
+        """
+        Take the head; that of an informational answer is forgotten.
+
+        Raises:
+            HTTPExchangeError: Its version, status or framing is one that none may send
+                (RFC 9110 15, RFC 9112 2.3 and 6), or its body is announced as too large.
+        """
         if self._by_lines:
             version = self._parser.get_http_version()
             self._is_10 = version == "1.0"
@@ -237,6 +262,12 @@ class AnswerParser:
             raise HTTPExchangeError(Failure.PROTOCOL, "a status that none may have")
 
     def on_body(self, part: bytes) -> None:
+        """
+        Take a part of the body.
+
+        Raises:
+            HTTPExchangeError: The body is larger than its limit in bytes.
+        """
         self._bytes += len(part)
 
         if self._bytes > self._limit:
@@ -245,6 +276,9 @@ class AnswerParser:
         self._parts.append(part)
 
     def on_message_complete(self) -> None:
+        """
+        Take the end of an answer.
+        """
         # That of an informational answer has no head of ours.
         self.complete = self.head_done
 

@@ -126,7 +126,7 @@ class Call(Generic[T]):
         intent: What a write wants, for the end that nobody knows; made as it begins.
         lookup: Returns the query that names what the answer leaves out, to be made
             within the same deadline; its `read` compares. None if nothing is missing.
-        heed_others: Given what a journal knows of the same payment before this is sent:
+        on_earlier_calls: Given what a journal knows of the same payment before this is sent:
             the ids that calls of this name made, with their numbers.
         may_fail: Made as a *lookup*, it only adds: an answer that is bound without it
             stands if it cannot be made.
@@ -149,7 +149,7 @@ class Call(Generic[T]):
     body: object | None = attrs.field(default=None, repr=False)
     intent: Intent | None = None
     lookup: Callable[[T], Call[Any] | None] | None = None
-    heed_others: Callable[[Sequence[tuple[str, str]]], None] | None = None
+    on_earlier_calls: Callable[[Sequence[tuple[str, str]]], None] | None = None
     may_fail: bool = False
     query_after_refusal: Call[T] | None = None
     unsigned_allowed: bool = False
@@ -165,7 +165,11 @@ class Call(Generic[T]):
 
     def target(self) -> str:
         """
-        Return the path and query, relative to the base URL, percent-encoded.
+        Return the path and query, relative to the base URL, percent-encoded (RFC 3986
+        2.1).
+
+        Raises:
+            InvalidValueError: A parameter holds half a surrogate pair.
         """
         path = self.path[1:]
 

@@ -1,5 +1,5 @@
 """
-`Asker`: what the gateway, or a stored notification, says of a row.
+`OutcomeQueries`: what the gateway, or a stored notification, says of a row's outcome.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _log = logging.getLogger("umfpay")
 
 
 @attrs.frozen
-class Asker:
+class OutcomeQueries:
     """
-    Asks, and changes nothing.
+    Queries about the rows of a journal; they change none.
     """
 
     session: UMFSession

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from umfpay.journal import JournalOutcome, JournalState
-from umfpay.journal._asking import _known_refunds
+from umfpay.journal._outcome_queries import _known_refunds
 
 
 ENTRY = SimpleNamespace(known_refunds=("REFUND_0",))

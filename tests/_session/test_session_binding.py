@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from umfpay import Config, UMFSession
-from umfpay._session import _binding
-from umfpay._session._binding import Binding, Threads
+from umfpay._session import _session_binding
+from umfpay._session._session_binding import SessionBinding, Threads
 from umfpay.errors import ConfigError
 
 
@@ -54,7 +54,7 @@ def _config():
 
 
 def bind(config, tokens, edge):
-    binding = Binding(config, "http://127.0.0.1:9/", None)
+    binding = SessionBinding(config, "http://127.0.0.1:9/", None)
     binding.tokens, binding.edge = tokens, edge
     binding.pipeline, binding.executor = Part(), Part()
 
@@ -110,7 +110,7 @@ def _open_with_key(monkeypatch):
     """
     Open and close a session of a merchant key, where cryptography is not installed.
     """
-    _binding._name_faster_backend.cache_clear()
+    _session_binding._name_faster_backend.cache_clear()
     monkeypatch.setitem(sys.modules, "cryptography", None)
 
     async def open_with_key(bits, **changes):

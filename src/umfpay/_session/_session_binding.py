@@ -59,7 +59,7 @@ class Threads(ThreadPoolExecutor):
             raise call_errors.closed() from None
 
 
-class Binding(LoopBinding):
+class SessionBinding(LoopBinding):
     """
     The parts of a session that cannot leave their process and loop.
 

@@ -171,8 +171,8 @@ async def test_an_own_payment_that_was_not_announced_is_confirmed(
 
     assert await eventually(lambda: place.effects() == [f"{mine} TRADE_SUCCESS"])
     assert [] == await shop.inbox.unconfirmed()
-    [binding] = await shop.inbox._store.bindings(object_id=mine)
-    assert "n1" == binding.mer_reference_id
+    [own] = await shop.inbox._store.own_objects(object_id=mine)
+    assert "n1" == own.mer_reference_id
 
 
 async def test_a_number_that_nobody_expects_is_never_asked_for(gateway, shop, log):
@@ -182,7 +182,7 @@ async def test_a_number_that_nobody_expects_is_never_asked_for(gateway, shop, lo
     mine = await gateway.create("n1")
     await _receive(shop, mine)
     await shop.inbox.replay()
-    await shop.inbox._asker.ask_due()
+    await shop.inbox._queries.query_due()
 
     [held] = await shop.inbox.held()
     assert mine == held.event.object_id
@@ -265,7 +265,7 @@ async def test_a_flat_notification_has_its_payments_asked_for(
     gateway, shop, place, eventually
 ):
     """
-    It names the number only; the ids bound to it are known.
+    It names the number only; the ids of its payments are known.
     """
     mine = await gateway.create("n1")
     await shop.inbox.expect("n1", amount=PRICE, payment_id=mine)

@@ -28,7 +28,7 @@ from umfpay.notifications._decision import (
     order_conflict,
 )
 from umfpay.notifications._event_store import EventStore
-from umfpay.notifications._expectations import Binding, Expectation, bind
+from umfpay.notifications._expectations import Expectation, OwnObject, own_object
 from umfpay.notifications._receiver import Entity, Kind, NotificationEvent
 from umfpay.notifications._stored_events import Read, StoredEvent, event_of
 
@@ -67,9 +67,10 @@ class Gateway(Protocol):
 
 
 @attrs.define(eq=False)
-class Asker:
+class EventQueries:
     """
-    Asks after 1, 2, 4 ... 300 seconds, for a day; then the event is unconfirmed.
+    Queries about the events that wait for one: after 1, 2, 4 ... 300 seconds, for a day;
+    then an event is unconfirmed.
 
     Args:
         read: Makes the event of stored bytes.
@@ -81,9 +82,9 @@ class Asker:
     _gateway: Gateway
     _on_waiting: Callable[[StoredEvent, Decision], None]
 
-    async def ask_due(self) -> None:
+    async def query_due(self) -> None:
         """
-        Ask about all events whose time has come.
+        Query about all events whose time has come.
 
         Raises:
             DatabaseError: The database is down.
@@ -140,24 +141,22 @@ class Asker:
             return Decision(Status.ASKING, f"the gateway says {answer.state}")
 
         # A query tells of an object whoever asks (gateway.md 5.8).
-        binding = known.binding or await self._find_in_own_list(event, known, answer)
+        own = known.own or await self._find_in_own_list(event, known, answer)
 
-        if binding is None:
+        if own is None:
             return Decision(Status.ASKING, "our own list does not confirm it")
 
-        return Decision(
-            Status.SAME, _QUERIED, (event_of(answer, binding),), binding=binding
-        )
+        return Decision(Status.SAME, _QUERIED, (event_of(answer, own),), own=own)
 
     async def _question_about_number(self, number: str) -> Decision:
         answers = []
-        known = await self._store.bindings(mer_reference_id=number, kind="payment")
+        known = await self._store.own_objects(mer_reference_id=number, kind="payment")
 
-        for binding in known:
-            answer = await self._gateway.payments.get(binding.object_id)
+        for own in known:
+            answer = await self._gateway.payments.get(own.object_id)
 
             if answer.final:
-                answers.append(event_of(answer, binding))
+                answers.append(event_of(answer, own))
 
         if not answers:
             return Decision(Status.ASKING, "no payment of its number is decided")
@@ -166,7 +165,7 @@ class Asker:
 
     async def _find_in_own_list(
         self, event: NotificationEvent, known: KnownFacts, answer: Entity
-    ) -> Binding | None:
+    ) -> OwnObject | None:
         """
         Return what binds the id of *event* if the list has it, under the dates under
         which it may be there (gateway.md 9.3).
@@ -188,7 +187,7 @@ class Asker:
         for day in sorted(days) or [datetime.now(UTC).astimezone(_CHINA_ZONE).date()]:
             async for row in self._gateway.statements.transactions(day):
                 if _is_listed(row, event, expected):
-                    return bind(event, expected)
+                    return own_object(event, expected)
 
         return None
 
