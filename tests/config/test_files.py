@@ -5,12 +5,13 @@ What is given where a path is wanted: addresses and keys by mistake are not show
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
 from tests import tracebacks
 from umfpay import Config
-from umfpay.config import existing_file, file_path
+from umfpay.config import existing_file, file_path, resolved_path
 from umfpay.documents import FTPAccount, SequenceStore
 from umfpay.errors import ConfigError
 from umfpay.notifications import NotificationReceiver
@@ -127,6 +128,34 @@ def test_a_file_that_is_there_may_look_like_an_address(tmp_path, monkeypatch):
     assert name == str(file_path("ledger", name))
     assert Ledger.open(name).available
     assert name == str(existing_file("ca_file", Secret(name)))
+
+
+def test_a_link_and_its_target_are_one_resolved_path(tmp_path, monkeypatch):
+    """
+    Whatever the folder is when the path is used.
+    """
+    (tmp_path / "link").symlink_to("file")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    assert {tmp_path.resolve() / "file"} == {
+        resolved_path("path", one) for one in ("file", "link", "~/link", Path("./file"))
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "~nobody-of-this-name/x", "a\0b"])
+@pytest.mark.parametrize(
+    "take", [SequenceStore, lambda given: FileTokenStore(given, key="k")]
+)
+def test_a_path_that_leads_nowhere_is_refused(take, path):
+    """
+    When the object is made.
+    """
+    with pytest.raises(ConfigError, match="cannot be resolved") as caught:
+        take(path)
+
+    assert repr(path) in caught.value.what.en
+    assert repr(path) in caught.value.what.zh
 
 
 def test_the_words_name_what_reads_an_address():

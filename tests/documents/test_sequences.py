@@ -209,15 +209,6 @@ def test_the_first_number_is_0_or_1(file, first):
         SequenceStore(file, first=first)
 
 
-@pytest.mark.parametrize("path", ["/", "~nobody-of-this-name/x", "a\0b"])
-def test_a_path_that_leads_nowhere_is_refused(path):
-    """
-    When the object is made.
-    """
-    with pytest.raises(ConfigError, match="cannot be resolved"):
-        SequenceStore(path)
-
-
 async def test_an_unsafe_order_number_takes_no_number(file):
     """
     Nothing is written.

@@ -10,7 +10,7 @@ from umfpay.config._config import (
     ResponseVerifier,
     UnsignedResponses,
 )
-from umfpay.config._files import existing_file, file_path
+from umfpay.config._files import existing_file, file_path, resolved_path
 
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "is_loopback",
     "merchant_id",
     "no_config",
+    "resolved_path",
 ]

@@ -62,6 +62,37 @@ def file_path(
     )
 
 
+def resolved_path(name: str, value: str | os.PathLike[str]) -> Path:
+    """
+    Return where the file *value* is, so that neither chdir() nor a link splits its locks.
+
+    Args:
+        name: The setting, for the words of an error.
+        value: As for `file_path()`; ``~`` is the home folder.
+
+    Raises:
+        ConfigError: It is an address, a name that cannot be resolved, or no file's.
+    """
+    try:
+        given = file_path(name, value)
+    finally:
+        del value
+
+    try:
+        path = given.expanduser().resolve()
+
+        if not path.name:
+            raise IsADirectoryError(f"{path} is a folder")
+    except (RuntimeError, OSError, ValueError) as error:
+        raise ConfigError.of(
+            name,
+            f"the path {str(given)!r} cannot be resolved",
+            f"无法解析路径 {str(given)!r}",
+        ) from error
+
+    return path
+
+
 def existing_file(name: str, value: object) -> Path | None:
     """
     Return the path that `hidden_path()` gave, if there is a file.

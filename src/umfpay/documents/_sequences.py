@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from umfpay._background import run_in_own_thread
 from umfpay._private_files import FILE_MODE, make_folder, read_file, replacing
-from umfpay.config import file_path
+from umfpay.config import resolved_path
 from umfpay.documents._papers import LAST_SEQUENCE, name_stem
 from umfpay.errors import ConfigError, DocumentError, Text, os_reason
 from umfpay.sensitive import shows_itself_half_made
@@ -60,20 +60,9 @@ class SequenceStore:
             )
 
         try:
-            given = file_path("path", path)
+            self._path = resolved_path("path", path)
         finally:
             del path
-
-        try:
-            # Resolved now: neither chdir() nor a symbolic link may split the locks.
-            self._path = given.expanduser().resolve()
-        except (RuntimeError, OSError, ValueError):
-            self._path = Path()
-
-        if not self._path.name:
-            raise ConfigError.of(
-                "path", f"{os.fspath(given)!r} cannot be resolved", "无法解析"
-            )
 
         self._first = first
         self._patience = patience

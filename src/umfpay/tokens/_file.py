@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from umfpay._background import run_in_own_thread
 from umfpay._private_files import FILE_MODE, make_folder, read_file, replacing
-from umfpay.config import file_path
-from umfpay.errors import ConfigError, Text, TokenStoreError, os_reason
+from umfpay.config import resolved_path
+from umfpay.errors import Text, TokenStoreError, os_reason
 from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._record import TokenRecord, dump_records, parse_records
 from umfpay.tokens._store import RenewedError
@@ -55,18 +55,9 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str], *, key: str) -> None:
         try:
-            given = file_path("token_store", path)
+            self._path = resolved_path("token_store", path)
         finally:
             del path
-
-        try:
-            # Resolved now: neither chdir() nor a symbolic link may split the locks.
-            self._path = given.expanduser().resolve()
-        except (RuntimeError, OSError, ValueError) as error:
-            raise ConfigError(
-                f"token_store: the path {os.fspath(given)!r} cannot be resolved.",
-                f"token_store：无法解析路径 {os.fspath(given)!r}。",
-            ) from error
 
         self._key = key
 
