@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from umfpay import _codec
-from umfpay._codec._serialization import structure
+from umfpay._codec import structure
 from umfpay.errors import EnvelopeError, MismatchedResponseError
 from umfpay.models import (
     Amount,

@@ -15,10 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from umfpay import Private, _codec, models
-from umfpay._codec import EncodeOptions, dumps, mark_verified
-from umfpay._codec._converter import make_converter
-from umfpay._codec._forms import DEFAULT_OPTIONS
-from umfpay._codec._serialization import structure
+from umfpay._codec import (
+    DEFAULT_OPTIONS,
+    EncodeOptions,
+    dumps,
+    make_converter,
+    mark_verified,
+    structure,
+)
 from umfpay.errors import EnvelopeError
 from umfpay.models import (
     Amount,

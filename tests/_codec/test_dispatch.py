@@ -12,11 +12,8 @@ import attrs
 import pytest
 
 from umfpay import Private
+from umfpay._codec import DEFAULT_OPTIONS, make_converter, mark_verified, structure
 from umfpay._codec import _reading as reading
-from umfpay._codec import mark_verified
-from umfpay._codec._converter import make_converter
-from umfpay._codec._forms import DEFAULT_OPTIONS
-from umfpay._codec._serialization import structure
 from umfpay.errors import EnvelopeError
 from umfpay.models import (
     ItemType,

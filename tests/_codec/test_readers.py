@@ -18,13 +18,16 @@ from hypothesis import strategies as st
 from tests._codec import mutated_answers
 from tests._codec.mutated_answers import ANSWERS, mutated_answer
 from umfpay import Private
-from umfpay._codec import _generated
+from umfpay._codec import (
+    DEFAULT_OPTIONS,
+    MisfitError,
+    OddDateError,
+    _generated,
+    make_converter,
+    reader,
+    structure,
+)
 from umfpay._codec.__main__ import generated_source
-from umfpay._codec._converter import make_converter
-from umfpay._codec._forms import DEFAULT_OPTIONS
-from umfpay._codec._generated import reader
-from umfpay._codec._reading import MisfitError, OddDateError
-from umfpay._codec._serialization import structure
 from umfpay.errors import EnvelopeError
 from umfpay.models import (
     Amount,

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from umfpay import Private
-from umfpay._codec._serialization import structure
+from umfpay._codec import structure
 from umfpay.errors import EnvelopeError
 from umfpay.models import (
     Amount,

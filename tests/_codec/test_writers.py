@@ -24,12 +24,12 @@ from umfpay import Private, Sealed, Secret, models
 from umfpay._codec import (
     EncodeOptions,
     PayerBody,
+    UnusualError,
     _serialization,
     encode,
+    writer,
 )
 from umfpay._codec.__main__ import generated_source
-from umfpay._codec._classes import UnusualError
-from umfpay._codec._generated import writer
 from umfpay.errors import ConfigError
 from umfpay.models import (
     Amount,

@@ -13,8 +13,7 @@ from sqlalchemy import select
 from tests import orders
 from umfpay import UMFSession
 from umfpay.emulator import Emulator
-from umfpay.journal import Journal, Recovery
-from umfpay.journal._record import JournaledCall
+from umfpay.journal import Journal, JournaledCall, Recovery
 from umfpay.testing import umf_server_thread  # noqa: F401 (a fixture)
 
 

@@ -25,8 +25,7 @@ from umfpay.errors import (
     OutcomeUnknownError,
     TransportError,
 )
-from umfpay.journal import Journal, JournalOutcome, JournalState
-from umfpay.journal._record import JournaledCall
+from umfpay.journal import Journal, JournaledCall, JournalOutcome, JournalState
 
 
 class Looks(httpx.AsyncBaseTransport):

@@ -23,9 +23,15 @@ from umfpay.models import (
     Payment,
     Refund,
 )
-from umfpay.notifications import NotificationEvent, NotificationReceiver
-from umfpay.notifications._decision import KnownFacts, Status, decide
-from umfpay.notifications._expectations import Expectation, OwnObject
+from umfpay.notifications import (
+    EventStatus,
+    Expectation,
+    KnownFacts,
+    NotificationEvent,
+    NotificationReceiver,
+    OwnObject,
+    decide,
+)
 
 
 class ReportedOutcome(StrEnum):
@@ -162,12 +168,12 @@ class Journal:
         for event in list(self._held):
             status = decide(event, self._known(event)).status
 
-            if status in (Status.HELD, Status.ASKING):
+            if status in (EventStatus.HELD, EventStatus.ASKING):
                 continue
 
             self._held.remove(event)
 
-            if status is Status.APPLIED:
+            if status is EventStatus.APPLIED:
                 self._apply(event)
 
     def _known(self, event: NotificationEvent) -> KnownFacts:

@@ -13,8 +13,7 @@ from typing import Final
 import attrs
 import httpx
 
-from umfpay.transport import CallState
-from umfpay.transport._httpx_adapter import EXTENSION
+from umfpay.transport import CALL_EXTENSION, CallState
 
 
 _CALL_PATH: Final = re.compile(r"/payments/payment/(\w+)/(verify|execute|refund)$")
@@ -110,7 +109,7 @@ def body_of(request: httpx.Request) -> bytes:
     """
     Return the body without using the stream up.
     """
-    state: CallState = request.extensions[EXTENSION]
+    state: CallState = request.extensions[CALL_EXTENSION]
 
     return state.body
 
@@ -119,7 +118,7 @@ def may_have_left(request: httpx.Request) -> bool:
     """
     Tell whether a byte of the body may have left.
     """
-    state: CallState = request.extensions[EXTENSION]
+    state: CallState = request.extensions[CALL_EXTENSION]
 
     return state.body_started
 

@@ -24,7 +24,7 @@ from umfpay.transport import (
     family_of,
 )
 from umfpay.transport._httpx_adapter import (
-    EXTENSION,
+    CALL_EXTENSION,
     AbandonedError,
     is_length_declared,
 )
@@ -500,7 +500,7 @@ async def test_a_write_is_a_complete_request(server):
         request.content,
     )
     assert 5.0 == request.extensions["timeout"]["read"]
-    assert state is request.extensions[EXTENSION]
+    assert state is request.extensions[CALL_EXTENSION]
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(4.0, 3.0), (100.0, 5.0)])

@@ -9,6 +9,7 @@ from umfpay.errors import needs_extra as _needs_extra
 
 
 with _needs_extra("sql", by="umfpay.journal"):
+    from umfpay.journal._endings import EndingWriter
     from umfpay.journal._entry import (
         Decider,
         JournalEntry,
@@ -16,16 +17,18 @@ with _needs_extra("sql", by="umfpay.journal"):
         JournalState,
     )
     from umfpay.journal._journal import Journal, SettledHandler
-    from umfpay.journal._record import RecordedIntent
+    from umfpay.journal._record import JournaledCall, RecordedIntent
     from umfpay.journal._recovery import Recovery
 
 
 __all__ = [
     "Decider",
+    "EndingWriter",
     "Journal",
     "JournalEntry",
     "JournalOutcome",
     "JournalState",
+    "JournaledCall",
     "RecordedIntent",
     "Recovery",
     "SettledHandler",

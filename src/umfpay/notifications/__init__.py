@@ -2,13 +2,21 @@
 Notifications (webhooks): verify, store, acknowledge, apply once (gateway.md 3.3).
 
 `umfpay.notifications.fastapi` and `umfpay.notifications.aiohttp` hold the endpoint of
-a shop's web server. The inbox needs the extra ``sql``, the receiver alone needs none.
+a shop's web server. The inbox needs the extra ``sql``; the receiver, and `decide()`
+for a shop that stores events itself, need none.
 """
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from umfpay.errors import needs_extra as _needs_extra
+from umfpay.notifications._decision import (
+    Decision,
+    EventStatus,
+    KnownFacts,
+    decide,
+)
+from umfpay.notifications._expectations import Expectation, OwnObject
 from umfpay.notifications._receiver import (
     NotificationEvent,
     NotificationReceiver,
@@ -31,13 +39,19 @@ _HOME = {
 }
 
 __all__ = [
+    "Decision",
+    "EventStatus",
+    "Expectation",
     "Gateway",
+    "KnownFacts",
     "NotificationEvent",
     "NotificationInbox",
     "NotificationReceiver",
     "NotificationReply",
+    "OwnObject",
     "Transaction",
     "UnappliedEvent",
+    "decide",
 ]
 
 

@@ -32,7 +32,12 @@ from umfpay.transport._exchange import (
     Failure,
     HTTPExchangeError,
 )
-from umfpay.transport._httpx_adapter import HTTPXAdapter, HTTPXTransport, family_of
+from umfpay.transport._httpx_adapter import (
+    CALL_EXTENSION,
+    HTTPXAdapter,
+    HTTPXTransport,
+    family_of,
+)
 from umfpay.transport._outcome import (
     GOOD_VERDICT,
     CallEnd,
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from umfpay.transport._connection_pool import ConnectionPool
 
 __all__ = [
+    "CALL_EXTENSION",
     "DEFAULT_PORTS",
     "GOOD_VERDICT",
     "LIST_LIMIT",

@@ -23,7 +23,7 @@ from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError, read_
 from umfpay.transport._request_head import ALWAYS
 
 
-EXTENSION: Final = "umfpay"
+CALL_EXTENSION: Final = "umfpay"
 """Where a transport finds the `CallState` of a request, in its extensions."""
 
 # Their classes are disjoint; each transport gets requests of its own family.
@@ -156,7 +156,7 @@ class HTTPXAdapter:
             headers=_headers(url, state),
             stream=self._body_class(state),
             extensions={
-                EXTENSION: state,
+                CALL_EXTENSION: state,
                 "timeout": timeout,
                 "trace": partial(_trace, state),
             },

@@ -10,7 +10,7 @@ from unittest import mock
 
 from tests.simulation.schedule import Result
 from tests.simulation.with_journal.schedule import run_with_journal
-from umfpay.journal._record import JournaledCall
+from umfpay.journal import JournaledCall
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 from weakref import WeakKeyDictionary
 
-from umfpay.journal._record import JournaledCall
+from umfpay.journal import JournaledCall
 from umfpay.notifications._worker import Applier
 
 

@@ -10,9 +10,7 @@ from collections import deque
 from enum import StrEnum
 from pathlib import Path
 
-from umfpay.journal import Recovery
-from umfpay.journal._endings import EndingWriter
-from umfpay.journal._record import JournaledCall
+from umfpay.journal import EndingWriter, JournaledCall, Recovery
 from umfpay.notifications import NotificationInbox
 from umfpay.notifications._worker import Applier
 from umfpay.transport import ConnectionPool
