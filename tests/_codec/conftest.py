@@ -10,14 +10,14 @@ import json
 import typing
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 from hypothesis import strategies as st
 
-from umfpay import Private, models
+from tests._codec.mutated_answers import RECEIVED, VECTORS
+from umfpay import Private
 from umfpay.models import OpenEnum, Received
 from umfpay.protocol import (
     Opener,
@@ -27,8 +27,6 @@ from umfpay.protocol import (
     parse_json,
 )
 
-
-VECTORS = Path(__file__).parent.parent / "vectors"
 
 TEXT = st.text(min_size=1, max_size=8).filter(lambda text: text.strip())
 MOMENTS = st.datetimes(
@@ -55,11 +53,6 @@ JSON = st.recursive(
 )
 EXTRA = st.dictionaries(TEXT.map(lambda text: f"x-{text}"), JSON, max_size=2)
 
-RECEIVED = [
-    cls
-    for cls in vars(models).values()
-    if isinstance(cls, type) and issubclass(cls, Received)
-]
 WIRE_NAMES = sorted(
     {
         name

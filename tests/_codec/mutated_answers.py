@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import os
 import random
 from collections.abc import Iterator
 from decimal import Decimal
@@ -19,6 +20,10 @@ from umfpay import models
 from umfpay.models import Received
 from umfpay.protocol import parse_json
 
+
+# 100000 take some minutes: UMFPAY_MUTATIONS=100000.
+MUTATIONS = int(os.environ.get("UMFPAY_MUTATIONS", "3000"))
+PARTS = 10
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 

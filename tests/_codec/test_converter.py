@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from umfpay import Private, _codec, models
+from tests._codec.mutated_answers import RECEIVED
+from umfpay import Private, _codec
 from umfpay._codec import (
     DEFAULT_OPTIONS,
     EncodeOptions,
@@ -41,11 +42,11 @@ from umfpay.models import (
 from umfpay.protocol import parse_json
 
 
-RECEIVED = [
-    cls
-    for cls in vars(models).values()
-    if isinstance(cls, type) and issubclass(cls, Received)
-]
+# Objects with all members, and nested JSON, take their time to be drawn.
+WIDE = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 def loads(data: bytes, cls: type[Received]) -> Received:
@@ -76,11 +77,7 @@ def digits(value: object) -> object:
 
 
 @pytest.mark.parametrize("cls", RECEIVED)
-@settings(
-    max_examples=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(WIDE, max_examples=20)
 @given(data=st.data())
 def test_what_is_written_is_read_again(strategies, cls, data):
     """
@@ -145,11 +142,7 @@ CANARY = "canary-6217000010045997833"
 
 
 @pytest.mark.parametrize("cls", RECEIVED)
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(WIDE, max_examples=40)
 @given(data=st.data())
 def test_nothing_but_envelope_error_leaves_structure(strategies, cls, data):
     """
@@ -187,11 +180,7 @@ READERS = {
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(
-    max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(WIDE, max_examples=100)
 @given(data=st.data())
 def test_nothing_but_envelope_error_leaves_a_reader(strategies, name, data):
     """

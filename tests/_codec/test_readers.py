@@ -5,7 +5,6 @@ Generated readers: what they read, the careful reader reads alike.
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests._codec import mutated_answers
-from tests._codec.mutated_answers import ANSWERS, mutated_answer
+from tests._codec.mutated_answers import ANSWERS, MUTATIONS, PARTS, mutated_answer
 from umfpay import Private
 from umfpay._codec import (
     DEFAULT_OPTIONS,
@@ -44,10 +43,6 @@ from umfpay.models import (
     TransactionsPage,
 )
 
-
-# 100000 take five minutes: UMFPAY_MUTATIONS=100000.
-MUTATIONS = int(os.environ.get("UMFPAY_MUTATIONS", "3000"))
-PARTS = 10
 
 CLASSES = {
     "payment": Payment,

@@ -5,7 +5,6 @@ Generated writers: what they write, the careful writer writes alike.
 from __future__ import annotations
 
 import enum
-import os
 import random
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from unittest.mock import patch
 import attrs
 import pytest
 
+from tests._codec.mutated_answers import MUTATIONS, PARTS
 from umfpay import Private, Sealed, Secret, models
 from umfpay._codec import (
     EncodeOptions,
@@ -46,9 +46,6 @@ from umfpay.models import (
 )
 
 
-# 100000 take some minutes: UMFPAY_MUTATIONS=100000.
-MUTATIONS = int(os.environ.get("UMFPAY_MUTATIONS", "3000"))
-PARTS = 10
 CANARY = "canary-6217000010045997833"
 
 SENT = [

@@ -12,10 +12,10 @@ import pytest
 
 from umfpay.notifications import (
     Decision,
-    EventStatus,
     Expectation,
     KnownFacts,
     OwnObject,
+    Status,
     decide,
 )
 from umfpay.notifications._stored_events import event_of
@@ -114,152 +114,152 @@ META = {"ret_code": "0000", "ret_msg": "Success"}
 # The name of the row, the event, what is known, what becomes of it.
 ROWS = [
     # An own object; number, total and currency equal; no meta, no links.
-    ("all equal", payment(), known(), EventStatus.APPLIED),
-    ("zeros differ", payment(MONEY | {"total": "3.0"}), known(), EventStatus.APPLIED),
-    ("a number", payment(MONEY | {"total": 3}), known(), EventStatus.APPLIED),
-    ("still open", payment(state="TRADE_PENDING"), known(), EventStatus.APPLIED),
+    ("all equal", payment(), known(), Status.APPLIED),
+    ("zeros differ", payment(MONEY | {"total": "3.0"}), known(), Status.APPLIED),
+    ("a number", payment(MONEY | {"total": 3}), known(), Status.APPLIED),
+    ("still open", payment(state="TRADE_PENDING"), known(), Status.APPLIED),
     # An own object; something is absent, or meta or links are there.
-    ("no number", payment(number=None), known(), EventStatus.ASKING),
-    ("no amount", payment(None), known(), EventStatus.ASKING),
+    ("no number", payment(number=None), known(), Status.ASKING),
+    ("no amount", payment(None), known(), Status.ASKING),
     (
         "no order",
         ("payment", {"state": "TRADE_SUCCESS"}, {}),
         known(),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
-    ("no total", payment({"currency": "USD"}), known(), EventStatus.ASKING),
-    ("no currency", payment({"total": "3.00"}), known(), EventStatus.ASKING),
-    ("CNY only", payment({"total_cny": "20.71"}), known(), EventStatus.ASKING),
-    ("meta", outside(payment(), meta=META), known(), EventStatus.ASKING),
-    ("links", outside(payment(), links=LINKS), known(), EventStatus.ASKING),
-    ("inner meta", payment(meta=META), known(), EventStatus.ASKING),
-    ("inner links", payment(links=LINKS), known(), EventStatus.ASKING),
+    ("no total", payment({"currency": "USD"}), known(), Status.ASKING),
+    ("no currency", payment({"total": "3.00"}), known(), Status.ASKING),
+    ("CNY only", payment({"total_cny": "20.71"}), known(), Status.ASKING),
+    ("meta", outside(payment(), meta=META), known(), Status.ASKING),
+    ("links", outside(payment(), links=LINKS), known(), Status.ASKING),
+    ("inner meta", payment(meta=META), known(), Status.ASKING),
+    ("inner links", payment(links=LINKS), known(), Status.ASKING),
     (
         "meta, open",
         outside(payment(state="WAIT_BUYER_PAY"), meta=META),
         known(),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
-    ("empty meta", outside(payment(), meta={}), known(), EventStatus.ASKING),
+    ("empty meta", outside(payment(), meta={}), known(), Status.ASKING),
     (
         "links, blank",
         outside(payment(), **{"links ": LINKS}),
         known(),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
     # An own object; something differs.
-    ("day", payment(mer_date="20261122"), known(), EventStatus.CONFLICT),
-    ("number", payment(number="n2"), known(), EventStatus.CONFLICT),
-    ("total", payment(MONEY | {"total": "3.01"}), known(), EventStatus.CONFLICT),
-    ("less", payment(MONEY | {"total": "-3.00"}), known(), EventStatus.CONFLICT),
-    ("nothing", payment(MONEY | {"total": "0"}), known(), EventStatus.CONFLICT),
-    ("cents", payment(MONEY | {"total": "300"}), known(), EventStatus.CONFLICT),
-    ("currency", payment(MONEY | {"currency": "EUR"}), known(), EventStatus.CONFLICT),
-    ("unheard", payment(MONEY | {"currency": "XXX"}), known(), EventStatus.CONFLICT),
-    ("total alone", payment({"total": "3.01"}), known(), EventStatus.CONFLICT),
-    ("currency alone", payment({"currency": "CNY"}), known(), EventStatus.CONFLICT),
+    ("day", payment(mer_date="20261122"), known(), Status.CONFLICT),
+    ("number", payment(number="n2"), known(), Status.CONFLICT),
+    ("total", payment(MONEY | {"total": "3.01"}), known(), Status.CONFLICT),
+    ("less", payment(MONEY | {"total": "-3.00"}), known(), Status.CONFLICT),
+    ("nothing", payment(MONEY | {"total": "0"}), known(), Status.CONFLICT),
+    ("cents", payment(MONEY | {"total": "300"}), known(), Status.CONFLICT),
+    ("currency", payment(MONEY | {"currency": "EUR"}), known(), Status.CONFLICT),
+    ("unheard", payment(MONEY | {"currency": "XXX"}), known(), Status.CONFLICT),
+    ("total alone", payment({"total": "3.01"}), known(), Status.CONFLICT),
+    ("currency alone", payment({"currency": "CNY"}), known(), Status.CONFLICT),
     (
         "total, with meta",
         outside(payment(MONEY | {"total": "3.01"}), meta=META),
         known(),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
     # Another id, the number is expected.
-    ("other id", payment(), UNBOUND, EventStatus.ASKING),
-    ("other id, day", payment(mer_date="20261122"), UNBOUND, EventStatus.CONFLICT),
-    ("other id, meta", outside(payment(), meta=META), UNBOUND, EventStatus.ASKING),
-    ("other id, no money", payment(None), UNBOUND, EventStatus.ASKING),
+    ("other id", payment(), UNBOUND, Status.ASKING),
+    ("other id, day", payment(mer_date="20261122"), UNBOUND, Status.CONFLICT),
+    ("other id, meta", outside(payment(), meta=META), UNBOUND, Status.ASKING),
+    ("other id, no money", payment(None), UNBOUND, Status.ASKING),
     (
         "other id, other total",
         payment(MONEY | {"total": "9.99"}),
         UNBOUND,
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
     # Another id of this order was applied as paid before.
-    ("paid twice", payment(), known(paid_by="PAY_B"), EventStatus.CONFLICT),
+    ("paid twice", payment(), known(paid_by="PAY_B"), Status.CONFLICT),
     (
         "closed beside a paid one",
         payment(state="TRADE_CLOSED"),
         known(paid_by="PAY_B"),
-        EventStatus.APPLIED,
+        Status.APPLIED,
     ),
     # The number is not expected.
-    ("not expected", payment(), NOBODY, EventStatus.HELD),
-    ("no number, no id of ours", payment(number=None), NOBODY, EventStatus.HELD),
-    ("of a refund", payment(number="r1"), KnownFacts(refund=REFUND), EventStatus.HELD),
+    ("not expected", payment(), NOBODY, Status.HELD),
+    ("no number, no id of ours", payment(number=None), NOBODY, Status.HELD),
+    ("of a refund", payment(number="r1"), KnownFacts(refund=REFUND), Status.HELD),
     # The order of states.
-    ("again", payment(), known(states=("TRADE_SUCCESS",)), EventStatus.SAME),
+    ("again", payment(), known(states=("TRADE_SUCCESS",)), Status.SAME),
     (
         "again, late",
         payment(state="TRADE_PENDING"),
         known(states=("TRADE_PENDING", "TRADE_SUCCESS")),
-        EventStatus.SAME,
+        Status.SAME,
     ),
     (
         "again, in the form of an answer",
         outside(payment(), meta=META),
         known(states=("TRADE_SUCCESS",)),
-        EventStatus.SAME,
+        Status.SAME,
     ),
     (
         "again, with other money",
         payment(MONEY | {"total": "3.01"}),
         known(states=("TRADE_SUCCESS",)),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
-    ("back", payment(), known(states=("TRADE_CANCEL",)), EventStatus.CONFLICT),
-    ("new word", payment(state="PARKED"), known(), EventStatus.APPLIED),
+    ("back", payment(), known(states=("TRADE_CANCEL",)), Status.CONFLICT),
+    ("new word", payment(state="PARKED"), known(), Status.APPLIED),
     (
         "new word, later",
         payment(state="PARKED"),
         known(states=("TRADE_SUCCESS",)),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
-    ("after a new word", payment(), known(states=("PARKED",)), EventStatus.APPLIED),
-    ("contradiction", payment(), known(states=("TRADE_FAIL",)), EventStatus.CONFLICT),
+    ("after a new word", payment(), known(states=("PARKED",)), Status.APPLIED),
+    ("contradiction", payment(), known(states=("TRADE_FAIL",)), Status.CONFLICT),
     # A refund by the id that our own answer gave.
-    ("our refund", refund(), known_refund(), EventStatus.APPLIED),
+    ("our refund", refund(), known_refund(), Status.APPLIED),
     (
         "our refund, bare",
         refund(None, number=None),
         known_refund(),
-        EventStatus.APPLIED,
+        Status.APPLIED,
     ),
     (
         "our refund, of an order's number",
         refund("69037", number="n1"),
         known_refund(),
-        EventStatus.APPLIED,
+        Status.APPLIED,
     ),
-    ("our refund, no parent", refund(parent=None), known_refund(), EventStatus.APPLIED),
+    ("our refund, no parent", refund(parent=None), known_refund(), Status.APPLIED),
     (
         "our refund, meta",
         outside(refund(), meta=META),
         known_refund(),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
-    ("our refund, links", refund(links=LINKS), known_refund(), EventStatus.ASKING),
-    ("in a list", in_a_list(refund()), known_refund(), EventStatus.APPLIED),
+    ("our refund, links", refund(links=LINKS), known_refund(), Status.ASKING),
+    ("in a list", in_a_list(refund()), known_refund(), Status.APPLIED),
     (
         "in a list, links",
         in_a_list(refund(links=LINKS)),
         known_refund(),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
-    ("other parent", refund(parent="PAY_B"), known_refund(), EventStatus.CONFLICT),
-    ("other money", refund("1.01"), known_refund(), EventStatus.CONFLICT),
+    ("other parent", refund(parent="PAY_B"), known_refund(), Status.CONFLICT),
+    ("other money", refund("1.01"), known_refund(), Status.CONFLICT),
     (
         "other number",
         refund(number="r2"),
         known_refund(parent="n1"),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
-    ("its order", refund(number="n1"), known_refund(parent="n1"), EventStatus.APPLIED),
+    ("its order", refund(number="n1"), known_refund(parent="n1"), Status.APPLIED),
     (
         "its order and the order's money",
         refund("10.00", number="n1"),
         known_refund(parent="n1"),
-        EventStatus.APPLIED,
+        Status.APPLIED,
     ),
     (
         "other money, no number",
@@ -267,38 +267,38 @@ ROWS = [
         known_refund(),
         "conflict",
     ),
-    ("an unknown order", refund(number="n7"), known_refund(), EventStatus.APPLIED),
+    ("an unknown order", refund(number="n7"), known_refund(), Status.APPLIED),
     (
         "our refund again",
         refund(),
         known_refund(states=("REFUND_SUCCESS",)),
-        EventStatus.SAME,
+        Status.SAME,
     ),
     (
         "our refund back",
         refund(state="REFUND_PROCESS"),
         known_refund(states=("REFUND_SUCCESS",)),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
     # A refund by its own number with a payment of ours.
-    ("our number", refund(), known_refund(own=None), EventStatus.APPLIED),
+    ("our number", refund(), known_refund(own=None), Status.APPLIED),
     (
         "our number, cents",
         refund("69037"),
         known_refund(own=None),
-        EventStatus.APPLIED,
+        Status.APPLIED,
     ),
     (
         "our number, no parent",
         refund(parent=None),
         known_refund(own=None),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
     (
         "our number, another parent",
         refund(parent="PAY_B"),
         known_refund(own=None),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
     (
         "our number, a parent that was not told",
@@ -311,7 +311,7 @@ ROWS = [
                 currency="USD",
             )
         ),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
     (
         "our number, a parent of ours",
@@ -325,26 +325,26 @@ ROWS = [
                 currency="USD",
             ),
         ),
-        EventStatus.APPLIED,
+        Status.APPLIED,
     ),
     (
         "our number, meta",
         outside(refund(), meta=META),
         known_refund(own=None),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
     (
         "our number, given to another",
         refund(),
         known_refund(own=None, refunded_by="REFUND_A"),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
     # A refund that only the own list can prove.
     (
         "number of an order",
         refund(number="n1"),
         KnownFacts(order=ORDER),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
     (
         "unknown number, our payment",
@@ -352,39 +352,39 @@ ROWS = [
         KnownFacts(parent="n1"),
         "asking",
     ),
-    ("unknown refund", refund(), NOBODY, EventStatus.HELD),
+    ("unknown refund", refund(), NOBODY, Status.HELD),
     # Customs.
     (
         "our declaration",
         customs(),
         KnownFacts(own=OUR_DECLARATION),
-        EventStatus.APPLIED,
+        Status.APPLIED,
     ),
     (
         "our declaration, meta",
         outside(customs(), meta=META),
         KnownFacts(own=OUR_DECLARATION),
-        EventStatus.ASKING,
+        Status.ASKING,
     ),
     (
         "our declaration, back",
         customs(state="ACCEPTED"),
         KnownFacts(own=OUR_DECLARATION, states=("SUCCESS",)),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
     (
         "our declaration, other parent",
         customs(parent_payment="PAY_B"),
         KnownFacts(own=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
-        EventStatus.CONFLICT,
+        Status.CONFLICT,
     ),
     (
         "our declaration, its parent",
         customs(parent_payment="PAY_A"),
         KnownFacts(own=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
-        EventStatus.APPLIED,
+        Status.APPLIED,
     ),
-    ("unknown declaration", customs(), NOBODY, EventStatus.HELD),
+    ("unknown declaration", customs(), NOBODY, Status.HELD),
 ]
 
 
@@ -403,9 +403,9 @@ def test_every_row_of_the_table(read, event, facts, status):
 @pytest.mark.parametrize(
     ("number", "facts", "status"),
     [
-        ("n1", known(has_payments=True), EventStatus.ASKING),
-        ("n1", UNBOUND, EventStatus.HELD),
-        (None, NOBODY, EventStatus.HELD),
+        ("n1", known(has_payments=True), Status.ASKING),
+        ("n1", UNBOUND, Status.HELD),
+        (None, NOBODY, Status.HELD),
     ],
 )
 def test_what_has_no_id_is_asked_for_by_its_number(number, facts, status):
@@ -422,8 +422,7 @@ def test_nothing_but_a_bound_id_is_applied(read):
     applied = {
         row[1][0]
         for row in ROWS
-        if decide(read(*row[1]), row[2]).status is EventStatus.APPLIED
-        and row[2].own is None
+        if decide(read(*row[1]), row[2]).status is Status.APPLIED and row[2].own is None
     }
 
     assert {"refund"} == applied
@@ -475,5 +474,5 @@ def test_what_a_query_leaves_out_is_not_asked_again(read):
     asked = event_of(event.object, OURS)
 
     assert "n1" == asked.mer_reference_id
-    assert Decision(EventStatus.APPLIED) == decide(asked, known())
-    assert EventStatus.ASKING is decide(event_of(event.object, None), UNBOUND).status
+    assert Decision(Status.APPLIED) == decide(asked, known())
+    assert Status.ASKING is decide(event_of(event.object, None), UNBOUND).status

@@ -23,9 +23,9 @@ from umfpay.errors import DatabaseError, DatabaseUnavailableError, NotificationE
 from umfpay.models import CustomsDeclaration, CustomsState, Money, NewRefund
 from umfpay.notifications import (
     Decision,
-    EventStatus,
     NotificationInbox,
     NotificationReceiver,
+    Status,
 )
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import read_expectation
@@ -72,7 +72,7 @@ async def apply_once(ready, decide):
     """
     settled = 0
 
-    for candidate in await ready._store.due(EventStatus.READY):
+    for candidate in await ready._store.due(Status.READY):
 
         async def work(connection, candidate=candidate):
             nonlocal settled
@@ -87,7 +87,7 @@ async def apply_once(ready, decide):
 
 
 async def applied(stored):
-    return Decision(EventStatus.APPLIED)
+    return Decision(Status.APPLIED)
 
 
 # What is kept
@@ -166,13 +166,13 @@ async def test_expect_while_somebody_decides_is_not_lost(store, ready, event):
             if store.database.dialect != "sqlite":
                 await store.expect(*expectation(payment_id="PAY_A"))
 
-        return Decision(EventStatus.HELD, "its order is not expected")
+        return Decision(Status.HELD, "its order is not expected")
 
     await apply_once(ready, late)
     await store.expect(*expectation(payment_id="PAY_A"))
 
     assert [None] == looked
-    assert EventStatus.READY is (await store.find(event.key)).status
+    assert Status.READY is (await store.find(event.key)).status
 
 
 async def test_an_event_that_no_column_holds_is_kept_and_held(store, signer, receiver):

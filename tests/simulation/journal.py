@@ -24,12 +24,12 @@ from umfpay.models import (
     Refund,
 )
 from umfpay.notifications import (
-    EventStatus,
     Expectation,
     KnownFacts,
     NotificationEvent,
     NotificationReceiver,
     OwnObject,
+    Status,
     decide,
 )
 
@@ -168,12 +168,12 @@ class Journal:
         for event in list(self._held):
             status = decide(event, self._known(event)).status
 
-            if status in (EventStatus.HELD, EventStatus.ASKING):
+            if status in (Status.HELD, Status.ASKING):
                 continue
 
             self._held.remove(event)
 
-            if status is EventStatus.APPLIED:
+            if status is Status.APPLIED:
                 self._apply(event)
 
     def _known(self, event: NotificationEvent) -> KnownFacts:

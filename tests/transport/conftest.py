@@ -313,31 +313,6 @@ def _answering(
     return answering
 
 
-@pytest.fixture(name="scripted")
-def _scripted(
-    serve: Callable[..., Awaitable[Served]],
-) -> Callable[..., Awaitable[Served]]:
-    async def scripted(*steps: Any, **options: Any) -> Served:
-        """
-        Serve a script: bytes answer one request, a callable gets the writer instead.
-
-        After the last step of a connection it ends; each connection begins anew.
-        """
-
-        async def talk(served, reader, writer):
-            for step in steps:
-                served.received.append(await read_request(reader))
-
-                if isinstance(step, bytes):
-                    writer.write(step)
-                else:
-                    await step(writer)
-
-        return await serve(talk, **options)
-
-    return scripted
-
-
 @pytest.fixture(name="open_pool")
 async def _open_pool() -> AsyncIterator[Callable[..., ConnectionPool]]:
     pools = []

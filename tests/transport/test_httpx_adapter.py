@@ -84,12 +84,10 @@ async def exchange(adapter, state):
         await answer.stream.aclose()
 
 
-async def ended(*tasks):
-    return await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def test_ninety_cancelled_writes_that_waited_are_never_sent(server, adapter):
-    """A pool of three stays usable, and no cancelled POST leaves afterwards."""
+async def fill_pool(server, adapter):
+    """
+    Return the reads that hold all connections, until ``server.free`` is set.
+    """
     server.free.clear()
     holding = [
         asyncio.create_task(exchange(adapter, make(server, Effect.READ)))
@@ -98,6 +96,17 @@ async def test_ninety_cancelled_writes_that_waited_are_never_sent(server, adapte
 
     while len(server.heads) < 3:
         await asyncio.sleep(0.005)
+
+    return holding
+
+
+async def ended(*tasks):
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_ninety_cancelled_writes_that_waited_are_never_sent(server, adapter):
+    """A pool of three stays usable, and no cancelled POST leaves afterwards."""
+    holding = await fill_pool(server, adapter)
 
     states = [make(server, number=number) for number in range(90)]
     calls = [asyncio.create_task(exchange(adapter, state)) for state in states]
@@ -428,14 +437,7 @@ async def test_a_second_answer_behind_the_right_one_is_not_the_next_ones(
 
 async def test_a_pool_that_stays_full_is_named(server, adapter):
     """In the error of the call; nothing was sent."""
-    server.free.clear()
-    holding = [
-        asyncio.create_task(exchange(adapter, make(server, Effect.READ)))
-        for _ in range(3)
-    ]
-
-    while len(server.heads) < 3:
-        await asyncio.sleep(0.005)
+    holding = await fill_pool(server, adapter)
 
     state = make(server, timeout=0.05)
 

@@ -508,12 +508,18 @@ async def test_a_write_dropped_after_it_was_read_is_sent_exactly_once(
     ).ending
 
 
-async def test_a_read_survives_a_page_of_a_proxy(scripted, over_sockets, call, gateway):
+async def test_a_read_survives_a_page_of_a_proxy(serve, over_sockets, call, gateway):
     """A 502 page in HTML is followed by the answer."""
     reply, _ = gateway.body()
     page = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>"
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(reply), reply)
-    served = await scripted(page, answer)
+
+    async def talk(served, reader, writer):
+        for step in (page, answer):
+            served.received.append(await read_request(reader))
+            writer.write(step)
+
+    served = await serve(talk)
     state = call(url=served.url)
     await over_sockets(served).send(state)
 

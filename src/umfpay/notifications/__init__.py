@@ -10,12 +10,7 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from umfpay.errors import needs_extra as _needs_extra
-from umfpay.notifications._decision import (
-    Decision,
-    EventStatus,
-    KnownFacts,
-    decide,
-)
+from umfpay.notifications._decision import Decision, KnownFacts, Status, decide
 from umfpay.notifications._expectations import Expectation, OwnObject
 from umfpay.notifications._receiver import (
     NotificationEvent,
@@ -40,7 +35,6 @@ _HOME = {
 
 __all__ = [
     "Decision",
-    "EventStatus",
     "Expectation",
     "Gateway",
     "KnownFacts",
@@ -49,6 +43,7 @@ __all__ = [
     "NotificationReceiver",
     "NotificationReply",
     "OwnObject",
+    "Status",
     "Transaction",
     "UnappliedEvent",
     "decide",

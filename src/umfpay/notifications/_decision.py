@@ -34,7 +34,7 @@ _SUCCESSORS: Final = {
 }
 
 
-class EventStatus(StrEnum):
+class Status(StrEnum):
     """
     Where a stored event is.
     """
@@ -59,7 +59,7 @@ class Decision:
         own: The object that is thereby the shop's own.
     """
 
-    status: EventStatus
+    status: Status
     reason: str = ""
     answers: tuple[NotificationEvent, ...] = ()
     own: OwnObject | None = None
@@ -120,12 +120,12 @@ def decide(
         or _by_state(event, known)
         or _by_form(event)
         or _paid_twice(event, known)
-        or Decision(EventStatus.APPLIED)
+        or Decision(Status.APPLIED)
     )
 
 
 def _conflict(reason: str) -> Decision:
-    return Decision(EventStatus.CONFLICT, reason)
+    return Decision(Status.CONFLICT, reason)
 
 
 def _nameless(number: str | None, known: KnownFacts) -> Decision:
@@ -133,29 +133,25 @@ def _nameless(number: str | None, known: KnownFacts) -> Decision:
     The ids of the number can be asked for.
     """
     if known.has_payments:
-        return Decision(
-            EventStatus.ASKING, "it names no payment; those of its number are"
-        )
+        return Decision(Status.ASKING, "it names no payment; those of its number are")
 
     if number is None:
-        return Decision(EventStatus.HELD, "it names neither payment nor order")
+        return Decision(Status.HELD, "it names neither payment nor order")
 
-    return Decision(
-        EventStatus.HELD, "it names no payment, and its number is not expected"
-    )
+    return Decision(Status.HELD, "it names no payment, and its number is not expected")
 
 
 def _payment(event: NotificationEvent, known: KnownFacts) -> Decision | None:
     if known.order is None and event.mer_reference_id is None:
-        return Decision(EventStatus.HELD, "it names no order, and its id is not known")
+        return Decision(Status.HELD, "it names no order, and its id is not known")
 
     if known.order is None:
-        return Decision(EventStatus.HELD, "its order is not expected")
+        return Decision(Status.HELD, "its order is not expected")
 
     trouble = order_conflict(event, known.order)
 
     if trouble is None and known.own is None:
-        return Decision(EventStatus.ASKING, "its id is not known to be ours")
+        return Decision(Status.ASKING, "its id is not known to be ours")
 
     return trouble
 
@@ -167,7 +163,7 @@ def _refund(event: NotificationEvent, known: KnownFacts) -> Decision | None:
     if own is not None:
         own_parent = own.payment_id or own_parent
     elif expected is None and known.order is None and known.parent is None:
-        return Decision(EventStatus.HELD, "neither its number nor its payment is known")
+        return Decision(Status.HELD, "neither its number nor its payment is known")
 
     trouble = _parent_conflict(event, own_parent) or _refund_number_conflict(
         number, known
@@ -189,7 +185,7 @@ def _refund(event: NotificationEvent, known: KnownFacts) -> Decision | None:
     # With the number of the refund the payment counts, not with that of an order,
     # which refunds name, too (gateway.md, trap 15).
     if expected is None or event.payment_id is None or not is_of_ours:
-        return Decision(EventStatus.ASKING, "its id is not known to be ours")
+        return Decision(Status.ASKING, "its id is not known to be ours")
 
     # A number is used once: money may have been given back twice.
     if known.refunded_by is not None:
@@ -200,7 +196,7 @@ def _refund(event: NotificationEvent, known: KnownFacts) -> Decision | None:
 
 def _declaration(event: NotificationEvent, known: KnownFacts) -> Decision | None:
     if known.own is None:
-        return Decision(EventStatus.HELD, "no declaration of this id was made here")
+        return Decision(Status.HELD, "no declaration of this id was made here")
 
     return _parent_conflict(event, known.own.payment_id)
 
@@ -236,7 +232,7 @@ def _refund_number_conflict(number: str | None, known: KnownFacts) -> Decision |
 def _by_state(event: NotificationEvent, known: KnownFacts) -> Decision | None:
     # Told again, perhaps late, perhaps in other bytes.
     if event.state in known.states:
-        return Decision(EventStatus.SAME)
+        return Decision(Status.SAME)
 
     last = known.states[-1] if known.states else None
 
@@ -265,7 +261,7 @@ def follows(kind: Kind, before: str, after: str) -> bool:
 def _by_form(event: NotificationEvent) -> Decision | None:
     # A create answer says TRADE_SUCCESS before anybody paid (gateway.md, trap 19).
     if not event.bare:
-        return Decision(EventStatus.ASKING, "it has the form of an answer")
+        return Decision(Status.ASKING, "it has the form of an answer")
 
     is_whole = event.kind != "payment" or is_complete(event)
 
@@ -273,7 +269,7 @@ def _by_form(event: NotificationEvent) -> Decision | None:
     if is_whole or event.origin == "query":
         return None
 
-    return Decision(EventStatus.ASKING, "it does not tell all that was ordered")
+    return Decision(Status.ASKING, "it does not tell all that was ordered")
 
 
 def _paid_twice(event: NotificationEvent, known: KnownFacts) -> Decision | None:

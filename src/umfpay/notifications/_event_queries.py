@@ -22,8 +22,8 @@ from umfpay.errors import UMFError
 from umfpay.models import Amount, PaymentSummary, RefundSummary
 from umfpay.notifications._decision import (
     Decision,
-    EventStatus,
     KnownFacts,
+    Status,
     is_complete,
     order_conflict,
 )
@@ -89,9 +89,7 @@ class EventQueries:
         Raises:
             DatabaseError: The database is down.
         """
-        while batch := await self._store.due(
-            EventStatus.ASKING, limit=_MAX_CONCURRENCY
-        ):
+        while batch := await self._store.due(Status.ASKING, limit=_MAX_CONCURRENCY):
             await gather_all(self._ask(one.key) for one in batch)
 
     async def _ask(self, key: str) -> None:
@@ -106,8 +104,8 @@ class EventQueries:
             and stored.questions + 1 >= _MIN_QUESTIONS
         )
 
-        if decision.status is EventStatus.ASKING and is_over:
-            decision = Decision(EventStatus.UNCONFIRMED, decision.reason)
+        if decision.status is Status.ASKING and is_over:
+            decision = Decision(Status.UNCONFIRMED, decision.reason)
 
         is_news = await self._store.conclude(stored, decision)
 
@@ -126,9 +124,7 @@ class EventQueries:
 
             name = getattr(error, "ret_code", None) or type(error).__name__
 
-            return Decision(
-                EventStatus.ASKING, f"the gateway does not confirm it ({name})"
-            )
+            return Decision(Status.ASKING, f"the gateway does not confirm it ({name})")
 
     async def _question(self, stored: StoredEvent) -> Decision:
         event, known = self._read(stored), stored.known
@@ -142,15 +138,15 @@ class EventQueries:
         if answer.state is None or not (
             answer.final or answer.state.value == event.state
         ):
-            return Decision(EventStatus.ASKING, f"the gateway says {answer.state}")
+            return Decision(Status.ASKING, f"the gateway says {answer.state}")
 
         # A query tells of an object whoever asks (gateway.md 5.8).
         own = known.own or await self._find_in_own_list(event, known, answer)
 
         if own is None:
-            return Decision(EventStatus.ASKING, "our own list does not confirm it")
+            return Decision(Status.ASKING, "our own list does not confirm it")
 
-        return Decision(EventStatus.SAME, _QUERIED, (event_of(answer, own),), own=own)
+        return Decision(Status.SAME, _QUERIED, (event_of(answer, own),), own=own)
 
     async def _question_about_number(self, number: str) -> Decision:
         answers = []
@@ -163,9 +159,9 @@ class EventQueries:
                 answers.append(event_of(answer, own))
 
         if not answers:
-            return Decision(EventStatus.ASKING, "no payment of its number is decided")
+            return Decision(Status.ASKING, "no payment of its number is decided")
 
-        return Decision(EventStatus.SAME, _QUERIED, tuple(answers))
+        return Decision(Status.SAME, _QUERIED, tuple(answers))
 
     async def _find_in_own_list(
         self, event: NotificationEvent, known: KnownFacts, answer: Entity

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from umfpay._background import MAX_PAUSE_SECONDS, pause_after
 from umfpay.errors import CommitUnknownError
 from umfpay.errors.notification_errors import full_error
-from umfpay.notifications._decision import Decision, EventStatus
+from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._expectations import Expectation, OwnObject
 from umfpay.notifications._receiver import Delivery, NotificationEvent
 from umfpay.notifications._stored_events import (
@@ -46,16 +46,12 @@ _T = TypeVar("_T")
 
 # What `expect()` makes ready again.
 WAITING_STATUSES: Final = (
-    EventStatus.HELD,
-    EventStatus.ASKING,
-    EventStatus.UNCONFIRMED,
-    EventStatus.CONFLICT,
+    Status.HELD,
+    Status.ASKING,
+    Status.UNCONFIRMED,
+    Status.CONFLICT,
 )
-_SETTLED_STATUSES: Final = (
-    EventStatus.APPLIED,
-    EventStatus.SAME,
-    EventStatus.DISMISSED,
-)
+_SETTLED_STATUSES: Final = (Status.APPLIED, Status.SAME, Status.DISMISSED)
 BATCH: Final = 200
 _MAX_PRUNED: Final = 1000
 _MAX_ID_CHARACTERS: Final = 128
@@ -89,7 +85,7 @@ class EventStore:
         self._orders = database.tables.orders
         self.query = event_query(database.tables, merchant)
         events = self.events.c
-        is_failed = (events.status == EventStatus.READY) & (events.attempts > 0)
+        is_failed = (events.status == Status.READY) & (events.attempts > 0)
         self._waits = events.status.in_(WAITING_STATUSES) | is_failed
 
     # Transactions
@@ -140,9 +136,9 @@ class EventStore:
         # A ready one, too: somebody may just decide about it by what was known.
         return await self._change(
             is_it,
-            events.status.in_([*WAITING_STATUSES, EventStatus.READY]),
+            events.status.in_([*WAITING_STATUSES, Status.READY]),
             connection=connection,
-            status=EventStatus.READY,
+            status=Status.READY,
             version=events.version + 1,
             **{"due_at": due_at, **values},
         )
@@ -155,7 +151,7 @@ class EventStore:
         """
         return next(iter(await self._select(self.events.c.event_key == key)), None)
 
-    async def list_events(self, statuses: Collection[EventStatus]) -> list[StoredEvent]:
+    async def list_events(self, statuses: Collection[Status]) -> list[StoredEvent]:
         """
         Return the events in one of *statuses*, oldest first; ready ones that failed.
         """
@@ -167,7 +163,7 @@ class EventStore:
         return [read_stored(row) for row in await self._rows(query)]
 
     async def due(
-        self, status: EventStatus, *, after: Row[Any] | None = None, limit: int = BATCH
+        self, status: Status, *, after: Row[Any] | None = None, limit: int = BATCH
     ) -> list[Row[Any]]:
         """
         Return the next events of *status* whose time has come, the longest due first:
@@ -191,7 +187,7 @@ class EventStore:
 
         return await self._rows(query.order_by(*place).limit(limit))
 
-    async def count_waiting(self) -> dict[EventStatus, int]:
+    async def count_waiting(self) -> dict[Status, int]:
         """
         Return how many events wait in each status; ready are those that failed.
         """
@@ -202,7 +198,7 @@ class EventStore:
             .group_by(events.status)
         )
 
-        return {EventStatus(status): int(count) for status, count in rows}
+        return {Status(status): int(count) for status, count in rows}
 
     async def own_objects(self, **named: str) -> list[OwnObject]:
         """
@@ -287,7 +283,7 @@ class EventStore:
             "body": what.body,
             "signature": what.signature,
             "origin": "notification" if event is None else event.origin,
-            "status": EventStatus.READY,
+            "status": Status.READY,
             "reason": "",
             "received_at": now,
             "due_at": now,
@@ -297,7 +293,7 @@ class EventStore:
         events, objects, orders = self.events.c, self.objects.c, self._orders.c
         ids = {values.get("object_id"), values.get("payment_id")} - {None}
         held = select(events.position).where(
-            events.merchant == self.merchant, events.status == EventStatus.HELD
+            events.merchant == self.merchant, events.status == Status.HELD
         )
         count = select(func.count()).select_from(held.limit(max_held).subquery())
 
@@ -390,7 +386,7 @@ class EventStore:
         pause = pause_after(stored.questions + 1)
         changed = await self._change(
             events.position == stored.position,
-            events.status == EventStatus.ASKING,
+            events.status == Status.ASKING,
             is_due(events.due_at),
             questions=events.questions + 1,
             due_at=as_moment(time.time() + pause),
@@ -409,7 +405,7 @@ class EventStore:
 
         # A recorded query may be confirmed by its own words: it is applied itself.
         if any(answer.key == stored.event_key for answer in decision.answers):
-            end = Decision(EventStatus.READY)
+            end = Decision(Status.READY)
 
         async def work(connection: AsyncConnection) -> bool:
             if not await self.move(connection, stored, end):
@@ -436,7 +432,7 @@ class EventStore:
 
         # A question that is open has its next moment already.
         if decision.status is not stored.status:
-            pause = pause_after(0) if decision.status is EventStatus.ASKING else 0.0
+            pause = pause_after(0) if decision.status is Status.ASKING else 0.0
             values["due_at"] = as_moment(time.time() + pause)
 
         changed = await self._change(
@@ -457,7 +453,7 @@ class EventStore:
         events = self.events.c
         await self._change(
             events.position == stored.position,
-            events.status == EventStatus.READY,
+            events.status == Status.READY,
             attempts=events.attempts + 1,
             due_at=as_moment(time.time() + pause_after(stored.attempts)),
             reason=f"failed: {type(error).__name__}",
@@ -474,9 +470,7 @@ class EventStore:
         is_it = events.event_key == key
 
         if key is None:
-            is_it = events.status.in_(
-                [EventStatus.READY, EventStatus.ASKING, EventStatus.UNCONFIRMED]
-            )
+            is_it = events.status.in_([Status.READY, Status.ASKING, Status.UNCONFIRMED])
 
         return await self._make_ready(is_it, due_at=as_moment(time.time()))
 
@@ -488,9 +482,8 @@ class EventStore:
         changed = await self._change(
             events.event_key == key,
             # Done again after a commit whose answer was lost, it meets its own word.
-            self._waits
-            | (events.status == EventStatus.DISMISSED) & (events.due_at == now),
-            status=EventStatus.DISMISSED,
+            self._waits | (events.status == Status.DISMISSED) & (events.due_at == now),
+            status=Status.DISMISSED,
             due_at=now,
         )
 

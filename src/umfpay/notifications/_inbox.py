@@ -25,7 +25,7 @@ from umfpay.errors.notification_errors import (
     open_already_error,
 )
 from umfpay.models import Money
-from umfpay.notifications._decision import EventStatus
+from umfpay.notifications._decision import Status
 from umfpay.notifications._event_queries import EventQueries, Gateway
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import (
@@ -390,19 +390,13 @@ class NotificationInbox:
             arrived = self._arrival(object_id)
             stored = await self._store.find(event.key)
 
-            if stored is None or stored.status in (
-                EventStatus.APPLIED,
-                EventStatus.SAME,
-            ):
+            if stored is None or stored.status in (Status.APPLIED, Status.SAME):
                 break
 
             # Whoever waits need not know that the gateway is asked meanwhile.
-            asking = stored.status is EventStatus.ASKING and self._queries is not None
+            asking = stored.status is Status.ASKING and self._queries is not None
 
-            if (
-                not (asking or stored.status is EventStatus.READY)
-                or loop.time() >= deadline
-            ):
+            if not (asking or stored.status is Status.READY) or loop.time() >= deadline:
                 return None
 
             # Another process may decide.
@@ -466,7 +460,7 @@ class NotificationInbox:
         """
         Return the events of orders that nobody has told the inbox about: `expect()`.
         """
-        return await self._reporter.list_events({EventStatus.HELD})
+        return await self._reporter.list_events({Status.HELD})
 
     async def unconfirmed(self) -> list[UnappliedEvent]:
         """
@@ -474,21 +468,19 @@ class NotificationInbox:
 
         `expect()` with the *payment_id* releases one that is the shop's own.
         """
-        return await self._reporter.list_events(
-            {EventStatus.ASKING, EventStatus.UNCONFIRMED}
-        )
+        return await self._reporter.list_events({Status.ASKING, Status.UNCONFIRMED})
 
     async def conflicts(self) -> list[UnappliedEvent]:
         """
         Return the events that go back, contradict, or tell of something else.
         """
-        return await self._reporter.list_events({EventStatus.CONFLICT})
+        return await self._reporter.list_events({Status.CONFLICT})
 
     async def failed(self) -> list[UnappliedEvent]:
         """
         Return the events whose handler has failed; it is tried again.
         """
-        return await self._reporter.list_events({EventStatus.READY})
+        return await self._reporter.list_events({Status.READY})
 
     async def dismiss(self, key: str) -> bool:
         """

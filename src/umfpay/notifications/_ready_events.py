@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, case, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.notifications._decision import Decision, EventStatus
+from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._event_store import EventStore, is_due
 from umfpay.notifications._stored_events import StoredEvent, as_moment, read_stored
 from umfpay.sql import insert_if_absent
@@ -36,7 +36,7 @@ class ReadyEvents:
         events, objects = store.events.c, store.objects.c
         ids: Any = bindparam("ids", expanding=True)
         positions: Any = bindparam("positions", expanding=True)
-        is_ready = events.status == EventStatus.READY
+        is_ready = events.status == Status.READY
         older = store.events.alias("older").c
         self._lock = (
             select(objects.object_id)
@@ -50,7 +50,7 @@ class ReadyEvents:
             ~exists().where(
                 older.merchant == store.merchant,
                 older.object_id == events.object_id,
-                older.status == EventStatus.READY,
+                older.status == Status.READY,
                 older.position < events.position,
             ),
         )
@@ -61,7 +61,7 @@ class ReadyEvents:
         self._mark_applied = (
             update(store.events)
             .where(events.position.in_(positions), is_ready)
-            .values(status=EventStatus.APPLIED, reason="", due_at=bindparam("now"))
+            .values(status=Status.APPLIED, reason="", due_at=bindparam("now"))
         )
         self._advance = (
             update(store.objects)
@@ -129,7 +129,7 @@ class ReadyEvents:
         positions = []
 
         for stored, decision in decided:
-            if decision.status is EventStatus.APPLIED:
+            if decision.status is Status.APPLIED:
                 positions.append(stored.position)
                 await self._keep_applied(connection, stored)
             else:

@@ -14,7 +14,7 @@ import attrs
 from sqlalchemy import ColumnElement, FromClause, Label, Row, Select, func, select
 
 from umfpay.models import Amount, Order, Payment
-from umfpay.notifications._decision import EventStatus, KnownFacts
+from umfpay.notifications._decision import KnownFacts, Status
 from umfpay.notifications._expectations import Expectation, OwnObject
 from umfpay.notifications._receiver import (
     KIND_OF_TYPE,
@@ -64,7 +64,7 @@ class StoredEvent:
     kind: Kind | None = None
     object_id: str | None = None
     mer_reference_id: str | None = None
-    status: EventStatus = attrs.field(default=EventStatus.READY, converter=EventStatus)
+    status: Status = attrs.field(default=Status.READY, converter=Status)
     reason: str = ""
     attempts: int = 0
     questions: int = 0

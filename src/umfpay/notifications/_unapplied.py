@@ -14,7 +14,7 @@ import attrs
 
 from umfpay._callbacks import call
 from umfpay.errors import NotificationError, escape
-from umfpay.notifications._decision import Decision, EventStatus
+from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._receiver import NotificationEvent
 from umfpay.notifications._stored_events import Read, StoredEvent
@@ -22,11 +22,11 @@ from umfpay.notifications._stored_events import Read, StoredEvent
 
 # What a log calls a status, and where it is listed.
 _LISTS: Final = {
-    EventStatus.HELD: ("held", "held"),
-    EventStatus.ASKING: ("not confirmed", "unconfirmed"),
-    EventStatus.UNCONFIRMED: ("not confirmed", "unconfirmed"),
-    EventStatus.CONFLICT: ("in conflict", "conflicts"),
-    EventStatus.READY: ("failed", "failed"),
+    Status.HELD: ("held", "held"),
+    Status.ASKING: ("not confirmed", "unconfirmed"),
+    Status.UNCONFIRMED: ("not confirmed", "unconfirmed"),
+    Status.CONFLICT: ("in conflict", "conflicts"),
+    Status.READY: ("failed", "failed"),
 }
 
 _log = logging.getLogger("umfpay")
@@ -81,9 +81,7 @@ class Reporter:
     _asks: bool = attrs.field(kw_only=True)
     calls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
-    async def list_events(
-        self, statuses: Collection[EventStatus]
-    ) -> list[UnappliedEvent]:
+    async def list_events(self, statuses: Collection[Status]) -> list[UnappliedEvent]:
         """
         Return all events in one of *statuses*, the oldest first.
         """
@@ -114,14 +112,12 @@ class Reporter:
         Log why *stored*, as it was before, is not applied.
         """
         # With a session, an answer comes in a second: nobody need hear of the question.
-        asks = stored.status is EventStatus.ASKING
+        asks = stored.status is Status.ASKING
         is_first = asks == self._asks and not stored.questions
         # Decided anew as before: somebody called `expect()` again.
-        is_same = (
-            stored.status is EventStatus.READY and decision.reason == stored.reason
-        )
+        is_same = stored.status is Status.READY and decision.reason == stored.reason
 
-        if is_same or (decision.status is EventStatus.ASKING and not is_first):
+        if is_same or (decision.status is Status.ASKING and not is_first):
             return
 
         unapplied = self._as_unapplied(
@@ -137,7 +133,7 @@ class Reporter:
             name,
         )
 
-        if decision.status is EventStatus.CONFLICT and self._on_conflict is not None:
+        if decision.status is Status.CONFLICT and self._on_conflict is not None:
             task = asyncio.create_task(_report_conflict(self._on_conflict, unapplied))
             self.calls.add(task)
             task.add_done_callback(self.calls.discard)

@@ -26,7 +26,7 @@ from umfpay._callbacks import call, check_callback
 from umfpay.errors import CommitUnknownError, DatabaseError, DatabaseUnavailableError
 from umfpay.errors.database_errors import ended_error
 from umfpay.errors.notification_errors import too_slow_error
-from umfpay.notifications._decision import Decision, EventStatus, decide
+from umfpay.notifications._decision import Decision, Status, decide
 from umfpay.notifications._event_store import BATCH, EventStore
 from umfpay.notifications._ready_events import ChangedError, ReadyEvents
 from umfpay.notifications._receiver import Kind, NotificationEvent
@@ -152,7 +152,7 @@ class Applier:
             self._applied, self._waiting = 0, set()
 
             while not self._stopped:
-                batch = await self._store.due(EventStatus.READY, after=after)
+                batch = await self._store.due(Status.READY, after=after)
                 due.update(one.key for one in batch)
                 # One event of each object: the oldest one is applied.
                 objects = {
@@ -243,11 +243,11 @@ class Applier:
                 exc_info=trial.error,
             )
             await self._store.postpone(stored, trial.error)
-        elif decision is not None and decision.status is EventStatus.APPLIED:
+        elif decision is not None and decision.status is Status.APPLIED:
             self._applied += 1
             self._lost.discard(stored.event_key)
             self._on_applied(stored.name)
-        elif decision is not None and decision.status is not EventStatus.SAME:
+        elif decision is not None and decision.status is not Status.SAME:
             self._on_waiting(stored, decision)
 
     async def _fail(self, raised: Exception, trial: _Trial | None) -> None:
@@ -329,7 +329,7 @@ class Applier:
 
         trial.decision = decide(event, stored.known, number=stored.mer_reference_id)
 
-        if event is None or trial.decision.status is not EventStatus.APPLIED:
+        if event is None or trial.decision.status is not Status.APPLIED:
             return
 
         handlers = [one for kind, one in self._handlers if kind in (None, stored.kind)]
