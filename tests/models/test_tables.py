@@ -5,10 +5,12 @@ Tables of the reference.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
-from umfpay.models import CREDIT_BANKS, DEBIT_BANKS, TRANS_CODES
+from umfpay.models import BANK_NAMES_ZH, CREDIT_BANKS, DEBIT_BANKS, TRANS_CODES
 
 
 CODES = """
@@ -60,10 +62,40 @@ def test_banks():
     assert "Huishang Bank" == CREDIT_BANKS["HSB"]
 
 
-@pytest.mark.parametrize("table", [TRANS_CODES, CREDIT_BANKS, DEBIT_BANKS])
+def test_chinese_names_of_banks():
+    """
+    Every bank with debit cards has one, in the order of the list.
+    """
+    assert list(DEBIT_BANKS) == list(BANK_NAMES_ZH)
+    assert "中国建设银行" == BANK_NAMES_ZH["CCB"]
+    assert "WJRCB" not in BANK_NAMES_ZH
+
+
+def test_tables_are_read_when_they_are_used():
+    """
+    Whoever imports the room does not pay for them.
+    """
+    code = (
+        "import sys, umfpay.models as m; names = 'csv', 'importlib.resources';"
+        "before = [one for one in names if one in sys.modules];"
+        "print(before, len(m.DEBIT_BANKS), 'csv' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert "[] 15 True" == done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "table", [TRANS_CODES, CREDIT_BANKS, DEBIT_BANKS, BANK_NAMES_ZH]
+)
 def test_tables_cannot_be_changed(table):
     """
     One part of a program cannot break them for another.
     """
     with pytest.raises(TypeError):
         table["X"] = "Y"
+
+    assert "X" not in table
+    assert repr(dict(table)) == repr(table)

@@ -11,26 +11,10 @@ from umfpay.emulator._gateway_state import GatewayState, Members, Query, key_of
 from umfpay.emulator._members import CNY_RATES, members, required_text, text
 from umfpay.emulator._messages import Refusal
 from umfpay.emulator._store import Document
-from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
+from umfpay.models import BANK_NAMES_ZH, CREDIT_BANKS, DEBIT_BANKS
 
 
-_CHINESE_NAMES = {
-    "ICBC": "中国工商银行",
-    "CCB": "中国建设银行",
-    "ABC": "中国农业银行",
-    "BOC": "中国银行",
-    "PSBC": "中国邮政储蓄银行",
-    "COMM": "交通银行",
-    "CITIC": "中信银行",
-    "CEB": "中国光大银行",
-    "HXB": "华夏银行",
-    "CMBC": "中国民生银行",
-    "CMB": "招商银行",
-    "CIB": "兴业银行",
-    "SPDB": "上海浦东发展银行",
-    "GDB": "广发银行",
-    "SPAB": "平安银行",
-}
+_BANKS_OF_TYPE = {"CREDIT_CARD": CREDIT_BANKS, "DEBIT_CARD": DEBIT_BANKS}
 _ENTERPRISE_MEMBERS = (
     "external_enterprise_id",
     "enterprise_name",
@@ -51,32 +35,29 @@ def banks(_gateway_state: GatewayState, _merchant: str, query: Query) -> Members
     """
     kind = query.get("type", "")
 
-    if kind not in ("CREDIT_CARD", "DEBIT_CARD"):
+    if kind not in _BANKS_OF_TYPE:
         raise Refusal("00060700", "type is CREDIT_CARD or DEBIT_CARD")
 
     return {
         "banks": [
             {
                 "name": name,
-                "name_zh": _CHINESE_NAMES.get(code, name),
+                "name_zh": BANK_NAMES_ZH.get(code, name),
                 "code": code,
                 "logo_url": "",
-                "types": [kind, *_also(code, kind)],
+                "types": [kind, *_other_types(code, kind)],
             }
-            for code, name in (
-                CREDIT_BANKS if kind == "CREDIT_CARD" else DEBIT_BANKS
-            ).items()
+            for code, name in _BANKS_OF_TYPE[kind].items()
         ]
     }
 
 
-def _also(code: str, kind: str) -> list[str]:
-    other, table = {
-        "CREDIT_CARD": ("DEBIT_CARD", DEBIT_BANKS),
-        "DEBIT_CARD": ("CREDIT_CARD", CREDIT_BANKS),
-    }[kind]
-
-    return [other] if code in table else []
+def _other_types(code: str, kind: str) -> list[str]:
+    return [
+        other
+        for other, banks_of_type in _BANKS_OF_TYPE.items()
+        if other != kind and code in banks_of_type
+    ]
 
 
 def exchange_rate(

@@ -83,6 +83,7 @@ from umfpay.models._requests import (
     RefundSubOrder,
 )
 from umfpay.models._tables import (
+    BANK_NAMES_ZH,
     CREDIT_BANKS,
     DEBIT_BANKS,
     TRANS_CODES,
@@ -90,6 +91,7 @@ from umfpay.models._tables import (
 
 
 __all__ = [
+    "BANK_NAMES_ZH",
     "CREDIT_BANKS",
     "DEBIT_BANKS",
     "TRANS_CODES",
