@@ -217,3 +217,27 @@ def test_every_state_of_a_payment_is_judged():
     A state added to the enum has to say what it means for the money.
     """
     assert {state.value for state in PaymentState} == PAYMENTS.keys() - {"A_NEW_WORD"}
+
+
+METHODS = {
+    "CREDIT_CARD": {"by_card"},
+    "DEBIT_CARD": {"by_card"},
+    "WECHAT_SCAN": {"by_scan"},
+    "ALIPAY_SCAN": {"by_scan"},
+    "WECHAT_IN_APP": {"in_wechat"},
+    "WECHAT_WEB": {"in_wechat"},
+    "WECHAT_H5": {"in_wechat"},
+    "NOT_APPLICABLE": set(),
+}
+
+
+@pytest.mark.parametrize("word", [*PaymentMethod, "A_NEW_WORD"])
+def test_a_method_says_what_the_customer_does(word):
+    """
+    Each method of gateway.md 7.4; of a word that nobody knows nothing is said.
+    """
+    method = PaymentMethod(word)
+    names = ["by_card", "by_scan", "in_wechat"]
+
+    assert METHODS.get(word, set()) == {one for one in names if getattr(method, one)}
+    assert method.known == (word in METHODS)

@@ -28,7 +28,6 @@ from umfpay.emulator._messages import Refusal
 
 FAILING_ENDING: Final = "0750"
 LOW_BALANCE_ENDING: Final = "0730"
-CARD_METHODS: Final = ("CREDIT_CARD", "DEBIT_CARD")
 
 _CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")
 _EXPIRY_TEXT: Final = re.compile(r"[0-9]{2}(0[1-9]|1[0-2])")

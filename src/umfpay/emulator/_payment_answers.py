@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._members import cents, entries, text
-from umfpay.emulator._orders import CARD_METHODS
 from umfpay.emulator._store import Document
+from umfpay.models import PaymentMethod
 
 
 _SCHEME_OF_METHOD: Final = {
@@ -54,7 +54,7 @@ def created_answer(
     info: Members = {}
     method = payment["method"]
 
-    if method in CARD_METHODS:
+    if PaymentMethod(method).by_card:
         info["bank_card"] = dict(_BLANK_CARD)
         info["payer_agreement"] = {
             "usr_busi_agreement_id": "",
@@ -135,7 +135,9 @@ def links_of_new(gateway_state: GatewayState, payment: Document) -> list[Members
     """
     path = f"/payments/payment/{payment['id']}"
 
-    if payment["method"] in CARD_METHODS and payment["interface"] == "SERVER_TO_SERVER":
+    by_card = PaymentMethod(payment["method"]).by_card
+
+    if by_card and payment["interface"] == "SERVER_TO_SERVER":
         return [
             gateway_state.link("self", "GET", path),
             gateway_state.link("sms_verify", "POST", f"{path}/verify"),

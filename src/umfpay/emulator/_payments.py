@@ -18,7 +18,6 @@ from umfpay.emulator._members import (
 )
 from umfpay.emulator._messages import Refusal
 from umfpay.emulator._orders import (
-    CARD_METHODS,
     FAILING_ENDING,
     LOW_BALANCE_ENDING,
     check_card,
@@ -143,7 +142,7 @@ def _check_payer(
     info = members(payer, "payer_info")
 
     # The official demo sends the whole sealed card at create, docs the phone alone.
-    if method in CARD_METHODS and text(members(info, "bank_card").get("number")):
+    if PaymentMethod(method).by_card and text(members(info, "bank_card").get("number")):
         check_card(gateway_state, payer, method=method)
 
     holders = {
@@ -230,7 +229,7 @@ def _waiting_card_payment(
     if payment["state"] != "WAIT_BUYER_PAY":
         raise Refusal("00060763", f"the payment is {payment['state']}")
 
-    if payment["method"] not in CARD_METHODS:
+    if not PaymentMethod(payment["method"]).by_card:
         raise Refusal("00060700", f"{call} is for cards only")
 
     return payment

@@ -56,7 +56,6 @@ _MAX_KEEP_DURATION: Final = timedelta(days=3650)
 # The gateway sends one code a minute (gateway.md 5.4).
 _CODE_PAUSE_SECONDS: Final = 60.0
 _TOO_SOON_CODES: Final = frozenset({"00080706", "00200086"})
-_CARD_METHODS: Final = (PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD)
 
 
 @withholds(order=NewOrder, card=(BankCard, PayerAgreement), risk_info=RiskInfo)
@@ -344,7 +343,7 @@ def _payment_method(
 
         return PaymentMethod.CREDIT_CARD if credit else PaymentMethod.DEBIT_CARD
 
-    if given not in _CARD_METHODS:
+    if not isinstance(given, str) or not PaymentMethod(given).by_card:
         raise InvalidValueError.of(
             "payment_method",
             "CREDIT_CARD or DEBIT_CARD is needed",

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     import segno
 
 
-_SCAN_METHODS = (PaymentMethod.WECHAT_SCAN, PaymentMethod.ALIPAY_SCAN)
-
-
 @attrs.frozen
 class QRCode:
     """
@@ -167,7 +164,7 @@ async def qr_payment(
         # Plain text would be seen in a traceback that shows locals.
         del name, phone, citizen_id_number
 
-    if method not in _SCAN_METHODS:
+    if not isinstance(method, str) or not PaymentMethod(method).by_scan:
         raise ConfigError.of(
             "method",
             "WECHAT_SCAN or ALIPAY_SCAN is needed",

@@ -204,6 +204,31 @@ class PaymentMethod(OpenEnum):
     WECHAT_H5 = "WECHAT_H5"
     NOT_APPLICABLE = "NOT_APPLICABLE"
 
+    @property
+    def by_card(self) -> bool:
+        """
+        Whether a bank card pays.
+        """
+        return self in (PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD)
+
+    @property
+    def by_scan(self) -> bool:
+        """
+        Whether the customer scans a QR code, with WeChat or Alipay.
+        """
+        return self in (PaymentMethod.WECHAT_SCAN, PaymentMethod.ALIPAY_SCAN)
+
+    @property
+    def in_wechat(self) -> bool:
+        """
+        Whether WeChat opens without a code: from an app, a page in it, or a browser.
+        """
+        return self in (
+            PaymentMethod.WECHAT_IN_APP,
+            PaymentMethod.WECHAT_WEB,
+            PaymentMethod.WECHAT_H5,
+        )
+
 
 class BusinessType(OpenEnum):
     """

@@ -20,14 +20,16 @@ from umfpay.emulator._members import text
 from umfpay.emulator._payment_answers import qr_code_url
 from umfpay.emulator._store import Document
 from umfpay.emulator._transitions import move
+from umfpay.models import PaymentMethod
 
 
 _SCAN_PATH: Final = re.compile(r"/scan/(PAY_[A-Z2-7]+)")
 _WECHAT_PATH: Final = re.compile(r"/wechat/pay/(?:wx)?([0-9]{16})")
 # As it stands in pay_info.package.
 _PREPAY_ID: Final = re.compile(r"(?:wx)?([0-9]{16})")
-_WECHAT_METHODS: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")
-_CASHIER_METHODS: Final = ("CREDIT_CARD", "DEBIT_CARD", "WECHAT_SCAN", "ALIPAY_SCAN")
+_CASHIER_METHODS: Final = tuple(
+    one.value for one in PaymentMethod if one.by_card or one.by_scan
+)
 _MAX_SUMMARY_CHARACTERS: Final = 200
 
 
@@ -91,7 +93,7 @@ class CustomerPages:
     def _wechat(self, trace: str) -> Page | None:
         payment = self._by_trace(trace)
 
-        if payment is None or payment["method"] not in _WECHAT_METHODS:
+        if payment is None or not PaymentMethod(payment["method"]).in_wechat:
             return None
 
         return _payment_page("wechat.html", payment)
@@ -171,10 +173,12 @@ def customer_page(payment: Document) -> tuple[str, str] | None:
             f"/upay/cbPluginPay.do?trace={payment['trace']}",
         )
 
-    if payment["method"] in ("WECHAT_SCAN", "ALIPAY_SCAN"):
+    method = PaymentMethod(payment["method"])
+
+    if method.by_scan:
         return "scan_page", f"/scan/{payment['id']}"
 
-    if payment["method"] in _WECHAT_METHODS:
+    if method.in_wechat:
         return "wechat_page", f"/wechat/pay/{payment['trace']}"
 
     return None
