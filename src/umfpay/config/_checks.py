@@ -1,7 +1,8 @@
 """
 Validation: what each setting takes (attrs converters and validators).
 
-A converter brings a value into its form; a validator names the setting that is wrong.
+A converter brings a value into its form; a validator raises a `ConfigError` that names the
+setting that is wrong.
 """
 
 from __future__ import annotations

@@ -163,7 +163,10 @@ class Connection(ftplib.FTP):
 
     def getmultiline(self) -> str:
         """
-        Read one reply; one that does not end is refused.
+        Read one reply.
+
+        Raises:
+            ValueError: It does not end.
         """
         first = self.getline()
 

@@ -242,6 +242,9 @@ def store_errors() -> Iterator[None]:
     Let only errors of ours out of a store, whoever wrote it.
 
     One that cancels itself would end the search, and each caller would begin another.
+
+    Raises:
+        TokenStoreError: The store failed by an error that is none of ours.
     """
     try:
         yield
