@@ -121,9 +121,10 @@ class UMFSession(Resources):
             raise refusal
 
         if inspect.iscoroutinefunction(on_unknown):
-            raise ConfigError(
-                "on_unknown: it must be a plain function; nobody would await it.",
-                "on_unknown：必须是普通函数，不能是协程函数。",
+            raise ConfigError.of(
+                "on_unknown",
+                "it must be a plain function; nobody would await it",
+                "必须是普通函数，不能是协程函数",
             )
 
         super().__init__(config, journal)

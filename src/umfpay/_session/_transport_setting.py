@@ -32,9 +32,10 @@ def refused_transport(transport: Any, config: Config) -> ConfigError | None:
 
     for name in _NETWORK_SETTINGS:
         if getattr(config, name) is not None:
-            return ConfigError(
-                f"{name}: the session was given transport=, which would not use it.",
-                f"{name}：会话使用了 transport=，该设置不会生效。",
+            return ConfigError.of(
+                name,
+                "the session was given transport=, which would not use it",
+                "会话使用了 transport=，该设置不会生效",
                 advice=Text(
                     "Set it on the transport and remove it from the Config, or give no"
                     " transport=.",

@@ -245,6 +245,6 @@ def _query(query: bytes) -> dict[str, str] | None:
     named = dict(pairs)
 
     if len(named) != len(pairs):
-        raise ConfigError("query: a name is repeated.", "query：参数名称重复。")
+        raise ConfigError.of("query", "a name is repeated", "参数名称重复")
 
     return named or None

@@ -136,14 +136,13 @@ def _ids_of_lines(file: str, lines: Iterable[bytes]) -> Iterator[str]:
         try:
             one = line.decode("utf-8-sig").strip()
         except UnicodeDecodeError:
-            raise ConfigError(
-                f"{file}: it is not UTF-8.", f"{file}：不是 UTF-8 文本。"
-            ) from None
+            raise ConfigError.of(file, "it is not UTF-8", "不是 UTF-8 文本") from None
 
         if one and not ID_TEXT.fullmatch(one):
-            raise ConfigError(
-                f"{file}: line {number} is no id.",
-                f"{file}：第 {number} 行不是编号。",
+            raise ConfigError.of(
+                file,
+                f"line {number} is no id",
+                f"第 {number} 行不是编号",
                 advice=Text(
                     "Give a file with one id a line, and nothing else.",
                     "请提供每行仅一个编号的文件。",

@@ -86,14 +86,16 @@ def read_report(file: str, classes: Collection[str]) -> list[Asked]:
     except OSError as error:
         reason = os_reason(error)
 
-        raise ConfigError(
-            f"{shown}: it cannot be read ({reason}).",
-            f"{shown}：无法读取（{reason}）。",
+        raise ConfigError.of(
+            shown,
+            f"it cannot be read ({reason})",
+            f"无法读取（{reason}）",
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise ConfigError(
-            f"{shown}: it is no report with differences.",
-            f"{shown}：不是包含差异的报告文件。",
+        raise ConfigError.of(
+            shown,
+            "it is no report with differences",
+            "不是包含差异的报告文件",
             advice=Text(
                 "Give the file of umfpay reconcile --report FILE.json.",
                 "请提供 umfpay reconcile --report FILE.json 生成的文件。",

@@ -300,7 +300,7 @@ def _read(file: Path) -> dict[str, Any]:
     values, problem = _lines(file)
 
     if problem is not None:
-        raise ConfigError(f"{file}: {problem.en}.", f"{file}：{problem.zh}。")
+        raise ConfigError.of(file, f"{problem.en}", f"{problem.zh}")
 
     return values
 

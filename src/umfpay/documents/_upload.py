@@ -116,9 +116,10 @@ async def upload_papers(
         DocumentError: The order number is unsafe in a name, or all numbers are used.
     """
     if not isinstance(account, FTPAccount):
-        raise ConfigError(
-            f"account: an FTPAccount is needed, not {kind_of(account)}.",
-            f"account：需要 FTPAccount，而不是 {kind_of(account)}。",
+        raise ConfigError.of(
+            "account",
+            f"an FTPAccount is needed, not {kind_of(account)}",
+            f"需要 FTPAccount，而不是 {kind_of(account)}",
         )
 
     _check(attempts, deadline)
@@ -301,13 +302,13 @@ def _final(failure: StepError | None, name: str) -> ConfigError | UploadError:
 
 def _check(attempts: int, deadline: float) -> None:
     if type(attempts) is not int or attempts < 1:
-        raise ConfigError("attempts: it must be 1 or more.", "attempts：必须不小于 1。")
+        raise ConfigError.of("attempts", "it must be 1 or more", "必须不小于 1")
 
     if (
         isinstance(deadline, bool)
         or not isinstance(deadline, int | float)
         or not 0 < deadline <= sys.float_info.max
     ):
-        raise ConfigError(
-            "deadline: it must be seconds above 0.", "deadline：必须是大于 0 的秒数。"
+        raise ConfigError.of(
+            "deadline", "it must be seconds above 0", "必须是大于 0 的秒数"
         )

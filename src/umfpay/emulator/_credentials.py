@@ -154,9 +154,7 @@ class Credentials:
                 "".join(f"{key}={value}\n" for key, value in lines.items()).encode(),
             )
         except OSError as exc:
-            raise ConfigError(
-                f"{path}: cannot be written.", f"{path}：无法写入。"
-            ) from exc
+            raise ConfigError.of(path, "cannot be written", "无法写入") from exc
 
         return path
 
@@ -258,9 +256,10 @@ def _usable(folder: Path) -> Iterator[None]:
         # A key file: here it is no setting that could be corrected.
         raise ConfigError(*exc.what, advice=_FOLDER_ADVICE) from None
 
-    raise ConfigError(
-        f"{folder}: the data folder cannot be used ({reason}).",
-        f"{folder}：无法使用数据目录（{reason}）。",
+    raise ConfigError.of(
+        folder,
+        f"the data folder cannot be used ({reason})",
+        f"无法使用数据目录（{reason}）",
         advice=_FOLDER_ADVICE,
     )
 

@@ -128,9 +128,10 @@ class PapersServer:
             listener.close()
             reason = os_reason(error)
 
-            raise ConfigError(
-                f"{folder}: papers cannot be kept there ({reason}).",
-                f"{folder}：无法存放文件（{reason}）。",
+            raise ConfigError.of(
+                folder,
+                f"papers cannot be kept there ({reason})",
+                f"无法存放文件（{reason}）",
             ) from None
 
         def hand_over(arrival: Arrival) -> None:

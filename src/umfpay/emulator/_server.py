@@ -271,8 +271,9 @@ def _other_port_advice(option: str) -> Text:
 def _listening_error(host: str, port: int, reason: str, *, advice: Text) -> ConfigError:
     place = f"{host.encode('unicode_escape').decode('ascii')}:{port}"
 
-    return ConfigError(
-        f"{place}: cannot listen there ({reason}).",
-        f"{place}：无法监听（{reason}）。",
+    return ConfigError.of(
+        place,
+        f"cannot listen there ({reason})",
+        f"无法监听（{reason}）",
         advice=advice,
     )

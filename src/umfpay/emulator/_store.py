@@ -206,9 +206,10 @@ class Store:
         kind = None if code is None else code & 0xFF  # the rest is detail
 
         if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return ConfigError(
-                f"{self._path}: another emulator uses this folder.",
-                f"{self._path}：另一个模拟器正在使用此目录。",
+            return ConfigError.of(
+                self._path,
+                "another emulator uses this folder",
+                "另一个模拟器正在使用此目录",
                 advice=Text(
                     "End it, or take another --data.", "请结束它，或更换 --data。"
                 ),
@@ -217,18 +218,20 @@ class Store:
         if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or not isinstance(
             exc, OSError | sqlite3.Error
         ):
-            return ConfigError(
-                f"{self._path}: the emulator's data cannot be used, it is damaged.",
-                f"{self._path}：无法使用模拟器数据，文件已损坏。",
+            return ConfigError.of(
+                self._path,
+                "the emulator's data cannot be used, it is damaged",
+                "无法使用模拟器数据，文件已损坏",
                 advice=Text(
                     "Take another --data, or delete this file and the payments in it.",
                     "请更换 --data，或删除此文件（其中的支付也将丢失）。",
                 ),
             )
 
-        return ConfigError(
-            f"{self._path}: the emulator's data cannot be used ({exc}).",
-            f"{self._path}：无法使用模拟器数据（{exc}）。",
+        return ConfigError.of(
+            self._path,
+            f"the emulator's data cannot be used ({exc})",
+            f"无法使用模拟器数据（{exc}）",
             advice=Text(
                 "Look at the disk and the permissions, or take another --data.",
                 "请检查磁盘和权限，或更换 --data。",

@@ -22,16 +22,14 @@ class ConfigError(UMFError):
     )
 
     @classmethod
-    def of(
-        cls, name: str | Text, en: str, zh: str, *, advice: Text | None = None
-    ) -> Self:
+    def of(cls, name: object, en: str, zh: str, *, advice: Text | None = None) -> Self:
         """
         Return the error that says what is wrong with *name*.
 
             raise ConfigError.of("deadline", "it is missing", "缺失")
 
         Args:
-            name: A setting, an argument, a member; a `Text` if it has a Chinese name.
+            name: A setting, argument, member or path; a `Text` if it has a Chinese name.
             en: What is wrong, without a full stop.
             zh: The same in Chinese.
             advice: What to do, if it is not the advice of the class.

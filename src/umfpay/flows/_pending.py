@@ -232,10 +232,11 @@ class PendingCardPayment:
         if (ours.client_id, ours.base_url) != (config.client_id, config.base_url) or (
             ours.gateway_key not in keys
         ):
-            raise ConfigError(
-                f"{self.payment_id}: the pending payment is of another merchant or"
-                " gateway than the session.",
-                f"{self.payment_id}：待确认支付与会话的商户或平台不一致。",
+            raise ConfigError.of(
+                self.payment_id,
+                "the pending payment is of another merchant or"
+                " gateway than the session",
+                "待确认支付与会话的商户或平台不一致",
                 advice=Text(
                     "Use a session with the settings it was begun with.",
                     "请使用发起支付时的配置。",

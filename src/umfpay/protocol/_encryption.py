@@ -159,9 +159,10 @@ def _check_charset(charset: str) -> None:
     try:
         "".encode(charset)
     except (LookupError, TypeError, ValueError):
-        raise ConfigError(
-            f"sealing_charset: there is no charset {charset!r}.",
-            f"sealing_charset：没有字符集 {charset!r}。",
+        raise ConfigError.of(
+            "sealing_charset",
+            f"there is no charset {charset!r}",
+            f"没有字符集 {charset!r}",
         ) from None
 
 

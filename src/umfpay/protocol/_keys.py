@@ -237,9 +237,10 @@ def must_be_private(key: object) -> None:
         ConfigError: *key* is no `PrivateKey`.
     """
     if not isinstance(key, PrivateKey):
-        raise ConfigError(
-            "key: a PrivateKey is needed: PrivateKey.load() reads one.",
-            "key：需要 PrivateKey，可用 PrivateKey.load() 读取。",
+        raise ConfigError.of(
+            "key",
+            "a PrivateKey is needed: PrivateKey.load() reads one",
+            "需要 PrivateKey，可用 PrivateKey.load() 读取",
         )
 
 
@@ -251,9 +252,10 @@ def must_be_public(keys: Sequence[object]) -> None:
         ConfigError: One of *keys* is no `PublicKey`.
     """
     if not all(isinstance(key, PublicKey) for key in keys):
-        raise ConfigError(
-            "key: a PublicKey is needed: PublicKey.load() reads one.",
-            "key：需要 PublicKey，可用 PublicKey.load() 读取。",
+        raise ConfigError.of(
+            "key",
+            "a PublicKey is needed: PublicKey.load() reads one",
+            "需要 PublicKey，可用 PublicKey.load() 读取",
         )
 
 
@@ -269,10 +271,10 @@ def check_key_pair(merchant: PrivateKey, gateway_keys: Sequence[PublicKey]) -> N
         ConfigError: It is.
     """
     if merchant.public in gateway_keys:
-        raise ConfigError(
-            "gateway_certificate: this is your own public key; give UMF's"
-            " certificate (.crt).",
-            "gateway_certificate：这是商户自己的公钥；请提供联动优势的证书（.crt）。",
+        raise ConfigError.of(
+            "gateway_certificate",
+            "this is your own public key; give UMF's certificate (.crt)",
+            "这是商户自己的公钥；请提供联动优势的证书（.crt）",
         )
 
 

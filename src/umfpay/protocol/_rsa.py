@@ -205,9 +205,10 @@ def choose(backend: BackendName) -> Chosen:
         ConfigError: There is no such backend, or it is not installed.
     """
     if backend not in get_args(BackendName):
-        raise ConfigError(
-            f"rsa_backend: it must be one of {', '.join(get_args(BackendName))}.",
-            f"rsa_backend：必须是 {'、'.join(get_args(BackendName))} 之一。",
+        raise ConfigError.of(
+            "rsa_backend",
+            f"it must be one of {', '.join(get_args(BackendName))}",
+            f"必须是 {'、'.join(get_args(BackendName))} 之一",
         )
 
     if backend == "pycryptodome":
@@ -219,9 +220,10 @@ def choose(backend: BackendName) -> Chosen:
     if backend == "auto":
         return "pycryptodome"
 
-    raise ConfigError(
-        'rsa_backend: cryptography is not installed: pip install "umfpay[fast]".',
-        'rsa_backend：未安装 cryptography：pip install "umfpay[fast]"。',
+    raise ConfigError.of(
+        "rsa_backend",
+        'cryptography is not installed: pip install "umfpay[fast]"',
+        '未安装 cryptography：pip install "umfpay[fast]"',
     )
 
 

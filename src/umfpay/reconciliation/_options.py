@@ -203,9 +203,10 @@ def checked_rounding(given: object) -> Rounding:
     except ValueError:
         known = ", ".join(Rounding)
 
-        raise ConfigError(
-            f"rounding: one of {known}, not {given!r}.",
-            f"rounding：可为 {known}，而不是 {given!r}。",
+        raise ConfigError.of(
+            "rounding",
+            f"one of {known}, not {given!r}",
+            f"可为 {known}，而不是 {given!r}",
         ) from None
 
 
@@ -231,9 +232,10 @@ def checked_settle_after(given: object, *, with_statement: bool) -> int | None:
         or not isinstance(given, int)
         or not 0 <= given <= _MAX_SETTLE_AFTER
     ):
-        raise ConfigError(
-            f"settle_after: a number of days from 0 to {_MAX_SETTLE_AFTER}.",
-            f"settle_after：必须是 0 至 {_MAX_SETTLE_AFTER} 的天数。",
+        raise ConfigError.of(
+            "settle_after",
+            f"a number of days from 0 to {_MAX_SETTLE_AFTER}",
+            f"必须是 0 至 {_MAX_SETTLE_AFTER} 的天数",
         )
 
     return given
@@ -292,11 +294,12 @@ def checked_opening(given: object) -> Opening:
 
         return Opening(rows=rows, identity=[rows.height, digest])
 
-    raise ConfigError(
-        "opening: a Decimal in CNY of at most two decimals, the rows that were open"
-        " (Report.open_items of the night before), or a pair of both.",
-        "opening：必须是最多两位小数的人民币 Decimal，或未结算的行"
-        "（前一晚报告的 open_items），或二者组成的元组。",
+    raise ConfigError.of(
+        "opening",
+        "a Decimal in CNY of at most two decimals, the rows that were open"
+        " (Report.open_items of the night before), or a pair of both",
+        "必须是最多两位小数的人民币 Decimal，或未结算的行"
+        "（前一晚报告的 open_items），或二者组成的元组",
     )
 
 

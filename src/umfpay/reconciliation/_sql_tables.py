@@ -118,9 +118,10 @@ class SqlTables:
         self._is_made = True
 
     def _other_table_error(self, name: str, lacking: list[str]) -> ConfigError:
-        return ConfigError(
-            f"{self._option}: the table {name} is there and lacks {', '.join(lacking)}.",
-            f"{self._option}：表 {name} 已存在，但缺少 {'、'.join(lacking)}。",
+        return ConfigError.of(
+            self._option,
+            f"the table {name} is there and lacks {', '.join(lacking)}",
+            f"表 {name} 已存在，但缺少 {'、'.join(lacking)}",
             advice=Text(
                 "Give another database or name, or remove it.",
                 "请指定其他数据库或表名，或删除该表。",
@@ -133,9 +134,10 @@ class SqlTables:
             url.drivername, host=url.host, port=url.port, database=url.database
         )
 
-        return ConfigError(
-            f"{self._option}: {shown} cannot be used: {reason}.",
-            f"{self._option}：无法使用 {shown}：{reason}。",
+        return ConfigError.of(
+            self._option,
+            f"{shown} cannot be used: {reason}",
+            f"无法使用 {shown}：{reason}",
             advice=Text("Look at the address and the rights.", "请检查地址和权限。"),
         )
 
@@ -151,24 +153,27 @@ def _engine(address: Secret | Path, option: str) -> sa.Engine:
         )
     except ImportError as error:
         driver = error.name or type(error).__name__
-        refusal = ConfigError(
-            f"{option}: the driver {driver} of this database is not installed.",
-            f"{option}：未安装该数据库的驱动 {driver}。",
+        refusal = ConfigError.of(
+            option,
+            f"the driver {driver} of this database is not installed",
+            f"未安装该数据库的驱动 {driver}",
             advice=_DRIVER_ADVICE,
         )
     except (sa.exc.ArgumentError, ValueError) as error:
         reason = type(error).__name__
-        refusal = ConfigError(
-            f"{option}: no database is reached by this address ({reason}).",
-            f"{option}：无法通过该地址访问数据库（{reason}）。",
+        refusal = ConfigError.of(
+            option,
+            f"no database is reached by this address ({reason})",
+            f"无法通过该地址访问数据库（{reason}）",
         )
     else:
         if not engine.dialect.is_async:
             return engine
 
-        refusal = ConfigError(
-            f"{option}: {engine.dialect.driver} is a driver of asyncio only.",
-            f"{option}：{engine.dialect.driver} 仅用于 asyncio。",
+        refusal = ConfigError.of(
+            option,
+            f"{engine.dialect.driver} is a driver of asyncio only",
+            f"{engine.dialect.driver} 仅用于 asyncio",
             advice=_DRIVER_ADVICE,
         )
 

@@ -73,9 +73,10 @@ def any_call(
         if method == "GET":
             given = "GET with a body / 有内容的 GET"
 
-        raise ConfigError(
-            f"method: GET without body or POST, not {given}.",
-            f"method：只支持无内容的 GET 或 POST，不支持 {given}。",
+        raise ConfigError.of(
+            "method",
+            f"GET without body or POST, not {given}",
+            f"只支持无内容的 GET 或 POST，不支持 {given}",
         )
 
     path = local_path(path)
@@ -187,9 +188,10 @@ def local_path(path: Any) -> str:
         or "://" in path
         or not {".", ".."}.isdisjoint(_decoded(path).split("/"))
     ):
-        raise ConfigError(
-            "path: it starts with / and stays below base_url.",
-            "path：必须以 / 开头且位于 base_url 之下。",
+        raise ConfigError.of(
+            "path",
+            "it starts with / and stays below base_url",
+            "必须以 / 开头且位于 base_url 之下",
         )
 
     decoded = _decoded(path)
@@ -199,19 +201,20 @@ def local_path(path: Any) -> str:
         or any(mark in decoded for mark in "\\;")
         or not decoded.isprintable()
     ):
-        raise ConfigError(
-            "path: no query, fragment, semicolon, backslash or control character;"
-            " give query= instead.",
-            "path：不得包含查询参数、片段、分号、反斜杠或控制字符；请使用 query=。",
+        raise ConfigError.of(
+            "path",
+            "no query, fragment, semicolon, backslash or control character;"
+            " give query= instead",
+            "不得包含查询参数、片段、分号、反斜杠或控制字符；请使用 query=",
         )
 
     names = [one.strip() for one in decoded.lower().split("/")]
 
     if [name for name in names if name] == _TOKEN_PATH:
-        raise ConfigError(
-            "path: a token that is fetched there ends the session's at once"
-            " (gateway.md 2.2).",
-            "path：在此获取令牌会使会话的令牌立即失效（gateway.md 2.2）。",
+        raise ConfigError.of(
+            "path",
+            "a token that is fetched there ends the session's at once (gateway.md 2.2)",
+            "在此获取令牌会使会话的令牌立即失效（gateway.md 2.2）",
             advice=Text(
                 "Let the session fetch its token; several processes share one by"
                 " token_store.",
@@ -276,9 +279,10 @@ def text_query(query: Any) -> Mapping[str, str]:
     ):
         return query
 
-    raise ConfigError(
-        "query: it must be a mapping of names to text.",
-        "query：必须是名称到文本的映射。",
+    raise ConfigError.of(
+        "query",
+        "it must be a mapping of names to text",
+        "必须是名称到文本的映射",
     )
 
 

@@ -72,9 +72,10 @@ def checked_options(
     if unknown is not None:
         near = difflib.get_close_matches(unknown, _NAMES, n=1) or _NAMES
 
-        raise ConfigError(
-            f"{unknown}: calls have no such option; there is {', '.join(near)}.",
-            f"{unknown}：没有此选项；可用的是 {', '.join(near)}。",
+        raise ConfigError.of(
+            unknown,
+            f"calls have no such option; there is {', '.join(near)}",
+            f"没有此选项；可用的是 {', '.join(near)}",
             advice=Text("Correct the name of the argument.", "请更正参数名称。"),
         )
 
@@ -83,20 +84,22 @@ def checked_options(
     extra = options.get("extra_headers", {})
 
     if not _is_finite(timeout) or timeout <= 0:
-        raise ConfigError(
-            "timeout: it must be seconds above 0.", "timeout：必须是大于 0 的秒数。"
+        raise ConfigError.of(
+            "timeout", "it must be seconds above 0", "必须是大于 0 的秒数"
         )
 
     if not _is_finite(deadline):
-        raise ConfigError(
-            "deadline: it must be a finite number of seconds.",
-            "deadline：必须是有限的秒数。",
+        raise ConfigError.of(
+            "deadline",
+            "it must be a finite number of seconds",
+            "必须是有限的秒数",
         )
 
     if not isinstance(extra, Mapping):
-        raise ConfigError(
-            "extra_headers: it must be a mapping of names to text.",
-            "extra_headers：必须是名称到文本的映射。",
+        raise ConfigError.of(
+            "extra_headers",
+            "it must be a mapping of names to text",
+            "必须是名称到文本的映射",
         )
 
     _check_intent_id(options.get("intent_id"))
@@ -114,10 +117,10 @@ def _check_intent_id(value: Any) -> None:
     ):
         return
 
-    raise ConfigError(
-        f"intent_id: printable text of 1 to {_MAX_INTENT_CHARACTERS} characters is"
-        " needed.",
-        f"intent_id：必须是 1 至 {_MAX_INTENT_CHARACTERS} 个可打印字符。",
+    raise ConfigError.of(
+        "intent_id",
+        f"printable text of 1 to {_MAX_INTENT_CHARACTERS} characters is needed",
+        f"必须是 1 至 {_MAX_INTENT_CHARACTERS} 个可打印字符",
     )
 
 
@@ -145,17 +148,18 @@ def header_lines(
 
 def _header_line(name: Any, value: Any, option: str) -> tuple[bytes, bytes]:
     if not isinstance(name, str) or _HEADER_NAME.fullmatch(name) is None:
-        raise ConfigError(f"{option}: a name is no token.", f"{option}：名称无效。")
+        raise ConfigError.of(option, "a name is no token", "名称无效")
 
     if name.lower().encode() in RESERVED_HEADERS:
-        raise ConfigError(
-            f"{option}: {name} is set by umfpay.", f"{option}：{name} 由 umfpay 设置。"
+        raise ConfigError.of(
+            option, f"{name} is set by umfpay", f"{name} 由 umfpay 设置"
         )
 
     if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
-        raise ConfigError(
-            f"{option}: {name} must be printable ASCII text.",
-            f"{option}：{name} 必须是可打印的 ASCII 文本。",
+        raise ConfigError.of(
+            option,
+            f"{name} must be printable ASCII text",
+            f"{name} 必须是可打印的 ASCII 文本",
         )
 
     return name.encode(), value.encode()
@@ -185,9 +189,10 @@ def needed_object(name: str, value: T, kind: type[T]) -> T:
     # The type alone: the value may be a card number in a wrong place.
     given = kind_of(value)
 
-    raise InvalidValueError(
-        f"{name}: a {kind.__name__} is needed, not {given}.",
-        f"{name}：需要 {kind.__name__}，而不是 {given}。",
+    raise InvalidValueError.of(
+        name,
+        f"a {kind.__name__} is needed, not {given}",
+        f"需要 {kind.__name__}，而不是 {given}",
     )
 
 
@@ -201,8 +206,8 @@ def needed_count(name: str, value: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
 
-    raise InvalidValueError(
-        f"{name}: whole numbers start at 1.", f"{name}：必须是从 1 开始的整数。"
+    raise InvalidValueError.of(
+        name, "whole numbers start at 1", "必须是从 1 开始的整数"
     )
 
 

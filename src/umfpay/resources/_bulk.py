@@ -321,9 +321,10 @@ async def _awaited(ids: Iterable[str]) -> AsyncIterator[str]:
 
 def _check(concurrency: object) -> None:
     if type(concurrency) is not int or not 1 <= concurrency <= _MAX_CONCURRENCY:
-        raise ConfigError(
-            f"concurrency: it must be a whole number from 1 to {_MAX_CONCURRENCY}.",
-            f"concurrency：必须是 1 至 {_MAX_CONCURRENCY} 的整数。",
+        raise ConfigError.of(
+            "concurrency",
+            f"it must be a whole number from 1 to {_MAX_CONCURRENCY}",
+            f"必须是 1 至 {_MAX_CONCURRENCY} 的整数",
         )
 
 
@@ -412,8 +413,9 @@ class Checkpoint:
         return set(ids)
 
     def _unusable(self, reason: Text, *, advice: Text | None = None) -> ConfigError:
-        return ConfigError(
-            f"checkpoint: {self._path}: {reason.en}.",
-            f"checkpoint：{self._path}：{reason.zh}。",
+        return ConfigError.of(
+            "checkpoint",
+            f"{self._path}: {reason.en}",
+            f"{self._path}：{reason.zh}",
             advice=advice,
         )

@@ -152,7 +152,7 @@ async def save(
         is_name = False
 
     if not is_name:
-        raise ConfigError("to: a file's path is needed.", "to：需要文件路径。")
+        raise ConfigError.of("to", "a file's path is needed", "需要文件路径")
 
     partial: Path | None = None
 
@@ -178,9 +178,7 @@ async def save(
             advice=error.advice,
         ) from None
     except OSError as exc:
-        raise ConfigError(
-            f"{target}: cannot be written.", f"{target}：无法写入。"
-        ) from exc
+        raise ConfigError.of(target, "cannot be written", "无法写入") from exc
     finally:
         if partial is not None:
             # Where nothing could be written there is nothing to remove.

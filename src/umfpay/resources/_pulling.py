@@ -267,9 +267,10 @@ def known_zone(zone: tzinfo | str | None) -> tzinfo | None:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         shown = escape(str(zone))
 
-        raise ConfigError(
-            f"zone: there is no time zone {shown}; one is named Europe/London.",
-            f"zone：没有时区 {shown}；名称形如 Europe/London。",
+        raise ConfigError.of(
+            "zone",
+            f"there is no time zone {shown}; one is named Europe/London",
+            f"没有时区 {shown}；名称形如 Europe/London",
         ) from None
 
 
@@ -281,9 +282,10 @@ def checked_expiry(longest: timedelta) -> timedelta:
         ConfigError: No order can be paid for so long, or so short.
     """
     if not isinstance(longest, timedelta) or not timedelta() <= longest <= _MAX_EXPIRY:
-        raise ConfigError(
-            f"longest_expiry: a timedelta from 0 to {_MAX_EXPIRY.days} days.",
-            f"longest_expiry：必须是 0 至 {_MAX_EXPIRY.days} 天的 timedelta。",
+        raise ConfigError.of(
+            "longest_expiry",
+            f"a timedelta from 0 to {_MAX_EXPIRY.days} days",
+            f"必须是 0 至 {_MAX_EXPIRY.days} 天的 timedelta",
         )
 
     return longest
@@ -318,9 +320,10 @@ def _take_lock(place: Path) -> filelock.BaseFileLock:
         lock = filelock.FileLock(place / _LOCK_NAME, mode=FILE_MODE)
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise ConfigError(
-            f"{place}: another process pulls into this folder.",
-            f"{place}：另一个进程正在向该文件夹下载。",
+        raise ConfigError.of(
+            place,
+            "another process pulls into this folder",
+            "另一个进程正在向该文件夹下载",
             advice=Text(
                 "Wait for it, or give another folder.", "请等待其结束或更换文件夹。"
             ),
@@ -328,9 +331,10 @@ def _take_lock(place: Path) -> filelock.BaseFileLock:
     except OSError as error:
         reason = os_reason(error)
 
-        raise ConfigError(
-            f"{place}: the folder cannot be used: {reason}.",
-            f"{place}：无法使用该文件夹：{reason}。",
+        raise ConfigError.of(
+            place,
+            f"the folder cannot be used: {reason}",
+            f"无法使用该文件夹：{reason}",
         ) from error
 
     return lock

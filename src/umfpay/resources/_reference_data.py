@@ -131,9 +131,10 @@ class WeChat:
         needed_object("notify_url", notify_url, str)
 
         if not notify_url.startswith(("http://", "https://")) or "?" in notify_url:
-            raise ConfigError(
-                "notify_url: it must be an http(s) address without a query.",
-                "notify_url：必须是不带查询参数的 http(s) 地址。",
+            raise ConfigError.of(
+                "notify_url",
+                "it must be an http(s) address without a query",
+                "必须是不带查询参数的 http(s) 地址",
             )
 
         return await self._sender.send(

@@ -141,9 +141,10 @@ class Question:
         try:
             return None if named is None else datetime.strptime(named, "%Y%m%d").date()  # noqa: DTZ007
         except (TypeError, ValueError):
-            raise ConfigError(
-                "resolve: the intent's mer_date is not YYYYMMDD.",
-                "resolve：intent 的 mer_date 不是 YYYYMMDD。",
+            raise ConfigError.of(
+                "resolve",
+                "the intent's mer_date is not YYYYMMDD",
+                "intent 的 mer_date 不是 YYYYMMDD",
             ) from None
 
     @property
@@ -170,8 +171,8 @@ class Question:
         value: str | None = getattr(self.intent, name)
 
         if not value:
-            raise ConfigError(
-                f"resolve: the intent has no {name}.", f"resolve：intent 缺少 {name}。"
+            raise ConfigError.of(
+                "resolve", f"the intent has no {name}", f"intent 缺少 {name}"
             )
 
         return value

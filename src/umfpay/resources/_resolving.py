@@ -82,7 +82,7 @@ async def resolve(
         UMFError: How creating *again* ended.
     """
     if not isinstance(intent, Intent):
-        raise ConfigError("resolve: an Intent is needed.", "resolve：需要 Intent。")
+        raise ConfigError.of("resolve", "an Intent is needed", "需要 Intent")
 
     loop = asyncio.get_running_loop()
 
@@ -195,17 +195,19 @@ def _check_arguments(
     if isinstance(known_refunds, str) or not isinstance(
         known_refunds, Collection | None
     ):
-        raise ConfigError(
-            "resolve: known_refunds is a list of ids.",
-            "resolve：known_refunds 必须是编号列表。",
+        raise ConfigError.of(
+            "resolve",
+            "known_refunds is a list of ids",
+            "known_refunds 必须是编号列表",
         )
 
     if expires_at is not None and (
         not isinstance(expires_at, datetime) or expires_at.utcoffset() is None
     ):
-        raise ConfigError(
-            "resolve: expires_at is a datetime with a time zone.",
-            "resolve：expires_at 必须是带时区的 datetime。",
+        raise ConfigError.of(
+            "resolve",
+            "expires_at is a datetime with a time zone",
+            "expires_at 必须是带时区的 datetime",
         )
 
 
@@ -216,16 +218,17 @@ def _check_repetition(
     Refuse a repetition not asked for, or of another order.
     """
     if (again is not None) != allow_repeat:
-        raise ConfigError(
-            "resolve: allow_repeat=True and again= are given together.",
-            "resolve：allow_repeat=True 与 again= 须同时提供。",
+        raise ConfigError.of(
+            "resolve",
+            "allow_repeat=True and again= are given together",
+            "allow_repeat=True 与 again= 须同时提供",
         )
 
     if again is None:
         return
 
     if not isinstance(again, NewPayment):
-        raise ConfigError("again: a NewPayment is needed.", "again：需要 NewPayment。")
+        raise ConfigError.of("again", "a NewPayment is needed", "需要 NewPayment")
 
     order = again.order
     same = (
@@ -237,9 +240,9 @@ def _check_repetition(
     )
 
     if not same:
-        raise ConfigError(
-            "again: it is not the payment of the intent (number, date, amount);"
-            " only payments.create can be repeated.",
-            "again：与 intent 的订单号、日期或金额不一致；"
-            "只有 payments.create 可以重复。",
+        raise ConfigError.of(
+            "again",
+            "it is not the payment of the intent (number, date, amount);"
+            " only payments.create can be repeated",
+            "与 intent 的订单号、日期或金额不一致；只有 payments.create 可以重复",
         )

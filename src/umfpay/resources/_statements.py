@@ -253,9 +253,10 @@ class Statements:
             ConfigError: An argument cannot be meant, or another process pulls.
         """
         if kind not in ("transactions", "reconciliation"):
-            raise ConfigError(
-                f"kind: transactions or reconciliation, not {kind!r}.",
-                f"kind：只支持 transactions 或 reconciliation，不支持 {kind!r}。",
+            raise ConfigError.of(
+                "kind",
+                f"transactions or reconciliation, not {kind!r}",
+                f"只支持 transactions 或 reconciliation，不支持 {kind!r}",
             )
 
         open_day = (

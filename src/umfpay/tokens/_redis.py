@@ -288,9 +288,8 @@ def _display_url(url: Secret) -> str:
 
 def _address_error() -> ConfigError:
     # Not the address itself: it may hold a password.
-    return ConfigError(
-        "token_store: it is no address of Redis: redis://host:port/db, rediss://"
-        " or unix:///path.",
-        "token_store：不是有效的 Redis 地址：redis://主机:端口/库、rediss:// 或"
-        " unix:///路径。",
+    return ConfigError.of(
+        "token_store",
+        "it is no address of Redis: redis://host:port/db, rediss:// or unix:///path",
+        "不是有效的 Redis 地址：redis://主机:端口/库、rediss:// 或 unix:///路径",
     )

@@ -189,9 +189,10 @@ class Call(Generic[T]):
             # Half a surrogate pair; the error would show the text around it.
             pass
 
-        raise InvalidValueError(
-            f"{self.name}: a parameter is not Unicode text.",
-            f"{self.name}：参数不是有效的 Unicode 文本。",
+        raise InvalidValueError.of(
+            self.name,
+            "a parameter is not Unicode text",
+            "参数不是有效的 Unicode 文本",
         )
 
 
@@ -209,7 +210,7 @@ def needed_id(name: str, value: str) -> str:
     ):
         return value
 
-    raise InvalidValueError(f"{name}: an id is needed.", f"{name}：需要编号。")
+    raise InvalidValueError.of(name, "an id is needed", "需要编号")
 
 
 @attrs.define(kw_only=True, eq=False)

@@ -37,11 +37,11 @@ def tls_context(
             # Without a password OpenSSL would ask for one on the terminal.
             context.load_cert_chain(certificate, certificate_key, password="")
     except OSError as error:
-        raise ConfigError(
-            f"{name}: {os.fspath(path or '')} cannot be used ({error}). It must be a PEM"
-            " file; a private key must not be encrypted.",
-            f"{name}：无法使用 {os.fspath(path or '')}（{error}）。"
-            "须为 PEM 文件，私钥不得加密。",
+        raise ConfigError.of(
+            name,
+            f"{os.fspath(path or '')} cannot be used ({error}). It must be a PEM"
+            " file; a private key must not be encrypted",
+            f"无法使用 {os.fspath(path or '')}（{error}）。须为 PEM 文件，私钥不得加密",
         ) from error
 
     return context

@@ -95,9 +95,10 @@ def compare(
     )
 
     if statement is not None and as_of is None:
-        raise ConfigError(
-            "as_of: with a statement its last day is needed.",
-            "as_of：提供结算文件时必须指定其最后一天。",
+        raise ConfigError.of(
+            "as_of",
+            "with a statement its last day is needed",
+            "提供结算文件时必须指定其最后一天",
         )
 
     options = ComparisonOptions(

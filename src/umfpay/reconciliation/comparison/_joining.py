@@ -203,9 +203,10 @@ def open_lazily(book: Book, given: Frame) -> Frame:
     except TypeError:
         kind = type(given).__name__
 
-        raise ConfigError(
-            f"{book}: a frame that narwhals takes is needed, not a {kind}.",
-            f"{book}：需要 narwhals 支持的数据表，而不是 {kind}。",
+        raise ConfigError.of(
+            book,
+            f"a frame that narwhals takes is needed, not a {kind}",
+            f"需要 narwhals 支持的数据表，而不是 {kind}",
         ) from None
 
     schema = frame.collect_schema()
@@ -215,15 +216,17 @@ def open_lazily(book: Book, given: Frame) -> Frame:
     if missing:
         named = ", ".join(missing)
 
-        raise ConfigError(
-            f"{book}: the frame lacks {named}; it has {', '.join(there)}.",
-            f"{book}：数据表缺少 {named}；现有列为 {'、'.join(there)}。",
+        raise ConfigError.of(
+            book,
+            f"the frame lacks {named}; it has {', '.join(there)}",
+            f"数据表缺少 {named}；现有列为 {'、'.join(there)}",
         )
 
     if book is Book.LEDGER and not {"total", "total_cny"} & {*there}:
-        raise ConfigError(
-            "ledger: total or total_cny is needed: nothing is clean without amounts.",
-            "ledger：缺少 total 或 total_cny：没有金额就无法核对。",
+        raise ConfigError.of(
+            "ledger",
+            "total or total_cny is needed: nothing is clean without amounts",
+            "缺少 total 或 total_cny：没有金额就无法核对",
         )
 
     for name in columns_of(book):
@@ -275,13 +278,13 @@ def must_have_days(ours: Frame, days: Days) -> None:
         ConfigError: The ledger holds no days, or the last comes before the first.
     """
     if days[0] > days[1]:
-        raise ConfigError(
-            "days: the first comes after the last.", "days：起始日晚于结束日。"
+        raise ConfigError.of(
+            "days", "the first comes after the last", "起始日晚于结束日"
         )
 
     if "mer_date" not in available_in(ours):
-        raise ConfigError(
-            "days: the ledger has no mer_date.", "days：账本缺少 mer_date 列。"
+        raise ConfigError.of(
+            "days", "the ledger has no mer_date", "账本缺少 mer_date 列"
         )
 
 

@@ -435,9 +435,10 @@ def with_day_in_key(book: Book, rows: DataFrame) -> DataFrame:
     from pyspark.sql import functions as sql
 
     if "mer_date" not in rows.columns:
-        raise ConfigError(
-            "key: order+day needs mer_date in the ledger.",
-            "key：order+day 需要账本中的 mer_date 列。",
+        raise ConfigError.of(
+            "key",
+            "order+day needs mer_date in the ledger",
+            "order+day 需要账本中的 mer_date 列",
         )
 
     name = "number" if book is Book.STATEMENT else "order_id"

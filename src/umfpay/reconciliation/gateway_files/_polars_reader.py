@@ -396,9 +396,10 @@ def read_for(columns: Sequence[str], kind: type[Any]) -> list[str]:
     unknown = sorted({*columns} - {*there})
 
     if unknown:
-        raise ConfigError(
-            f"columns: there is no {', '.join(unknown)}; there are {', '.join(there)}.",
-            f"columns：没有 {'、'.join(unknown)}；可用的列为 {'、'.join(there)}。",
+        raise ConfigError.of(
+            "columns",
+            f"there is no {', '.join(unknown)}; there are {', '.join(there)}",
+            f"没有 {'、'.join(unknown)}；可用的列为 {'、'.join(there)}",
         )
 
     return [name for name in there if name in {*columns, "kind", _SUMMED_COLUMN[kind]}]
@@ -443,6 +444,6 @@ def write_parquet(frames: Iterator[pl.DataFrame], to: Path, kind: type[Any]) -> 
             for frame in frames:
                 writer.write_table(frame.to_arrow())
     except (OSError, pa.ArrowException) as error:
-        raise ConfigError(f"{to}: cannot be written.", f"{to}：无法写入。") from error
+        raise ConfigError.of(to, "cannot be written", "无法写入") from error
 
     return to

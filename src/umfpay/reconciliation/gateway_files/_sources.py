@@ -55,9 +55,10 @@ class Source:
             return
 
         if not isinstance(self._given, str | os.PathLike):
-            raise ConfigError(
-                "source: a stream of the session is read with `async for`.",
-                "source：会话的数据流请使用 async for 读取。",
+            raise ConfigError.of(
+                "source",
+                "a stream of the session is read with `async for`",
+                "会话的数据流请使用 async for 读取",
             )
 
         path = Path(self._given)

@@ -164,9 +164,10 @@ def chosen_rule(given: object) -> Literal["auto", "ignore"] | TotalRule | TotalR
     except ValueError:
         words = ["auto", "ignore", *TotalRule]
 
-        raise ConfigError(
-            f"total_rule: one of {', '.join(words)}, or TotalRules.",
-            f"total_rule：可为 {'、'.join(words)}，或 TotalRules。",
+        raise ConfigError.of(
+            "total_rule",
+            f"one of {', '.join(words)}, or TotalRules",
+            f"可为 {'、'.join(words)}，或 TotalRules",
         ) from None
 
 
@@ -250,6 +251,4 @@ def _damaged_error(path: Path) -> ConfigError:
 def _unusable_error(
     path: Path, en: str, zh: str, *, advice: Text | None = None
 ) -> ConfigError:
-    return ConfigError(
-        f"total_rule: {path} {en}.", f"total_rule：{path} {zh}。", advice=advice
-    )
+    return ConfigError.of("total_rule", f"{path} {en}", f"{path} {zh}", advice=advice)

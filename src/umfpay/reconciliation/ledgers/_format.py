@@ -110,16 +110,18 @@ class LedgerFormat:
             if word not in MEANINGS_OF_STATE:
                 known = ", ".join(MEANINGS_OF_STATE)
 
-                raise ConfigError(
-                    f"states: {word!r} is none of {known}.",
-                    f"states：{word!r} 不在可用状态之列：{known}。",
+                raise ConfigError.of(
+                    "states",
+                    f"{word!r} is none of {known}",
+                    f"{word!r} 不在可用状态之列：{known}",
                 )
 
         for kind in self.kinds.values():
             if kind not in ("P", "T", NO_ROW):
-                raise ConfigError(
-                    f"kinds: {kind!r} is none of P, T and - (no row).",
-                    f"kinds：{kind!r} 无效；可用 P、T 和 -（忽略该行）。",
+                raise ConfigError.of(
+                    "kinds",
+                    f"{kind!r} is none of P, T and - (no row)",
+                    f"{kind!r} 无效；可用 P、T 和 -（忽略该行）",
                 )
 
         if self.zone is not None:
@@ -139,10 +141,11 @@ class LedgerFormat:
         file = Path(name)
 
         if file.suffix.lower() != ".toml":
-            raise ConfigError(
-                f"preset: there is no {str(name)!r}; there are {', '.join(PRESETS)}, or a"
-                " .toml file of yours.",
-                f"preset：没有 {str(name)!r}；可用 {'、'.join(PRESETS)}，或您自己的 .toml 文件。",
+            raise ConfigError.of(
+                "preset",
+                f"there is no {str(name)!r}; there are {', '.join(PRESETS)}, or a"
+                " .toml file of yours",
+                f"没有 {str(name)!r}；可用 {'、'.join(PRESETS)}，或您自己的 .toml 文件",
             )
 
         try:
@@ -150,9 +153,10 @@ class LedgerFormat:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "no TOML"
 
-            raise ConfigError(
-                f"preset: {file} cannot be read: {reason}.",
-                f"preset：无法读取 {file}：{reason}。",
+            raise ConfigError.of(
+                "preset",
+                f"{file} cannot be read: {reason}",
+                f"无法读取 {file}：{reason}",
             ) from None
 
     def changed(self, **options: Any) -> LedgerFormat:
@@ -174,11 +178,12 @@ class LedgerFormat:
             if getattr(self, name) is None:
                 option = "--" + name.replace("_", "-")
 
-                raise ConfigError(
-                    f"{name}: this format is written in several ways, which cannot be"
-                    f" found out; give {name}=, in a shell {option}.",
-                    f"{name}：该格式有多种写法，无法自动判断；请指定 {name}=，"
-                    f"命令行为 {option}。",
+                raise ConfigError.of(
+                    name,
+                    f"this format is written in several ways, which cannot be"
+                    f" found out; give {name}=, in a shell {option}",
+                    f"该格式有多种写法，无法自动判断；请指定 {name}=，"
+                    f"命令行为 {option}",
                 )
 
 
@@ -188,9 +193,10 @@ def _check_zone(zone: str) -> None:
     try:
         ZoneInfo(zone)
     except (ValueError, OSError, LookupError):
-        raise ConfigError(
-            f"zone: there is no {zone!r}; give one such as UTC or Asia/Shanghai.",
-            f"zone：没有 {zone!r}；请使用 UTC、Asia/Shanghai 之类的名称。",
+        raise ConfigError.of(
+            "zone",
+            f"there is no {zone!r}; give one such as UTC or Asia/Shanghai",
+            f"没有 {zone!r}；请使用 UTC、Asia/Shanghai 之类的名称",
         ) from None
 
 
@@ -297,15 +303,17 @@ def _from_table(table: Mapping[str, Any], file: Path) -> LedgerFormat:
 
     for name in given:
         if name not in known:
-            raise ConfigError(
-                f"preset: {file} has {name!r}; there are preset, {', '.join(known)}.",
-                f"preset：{file} 中的 {name!r} 无效；可用 preset、{'、'.join(known)}。",
+            raise ConfigError.of(
+                "preset",
+                f"{file} has {name!r}; there are preset, {', '.join(known)}",
+                f"{file} 中的 {name!r} 无效；可用 preset、{'、'.join(known)}",
             )
 
     try:
         return LedgerFormat.preset(based_on).changed(**given)
     except (TypeError, AttributeError):
-        raise ConfigError(
-            f"preset: a value in {file} is of a type that it cannot have.",
-            f"preset：{file} 中某个值的类型不正确。",
+        raise ConfigError.of(
+            "preset",
+            f"a value in {file} is of a type that it cannot have",
+            f"{file} 中某个值的类型不正确",
         ) from None

@@ -96,9 +96,10 @@ def frame_kind(name: str, given: Frame) -> FrameKind:
 
     for kind, is_of_kind, advice in _REFUSED:
         if is_of_kind(native):
-            raise ConfigError(
-                f"{name}: a frame of {kind} is not compared.",
-                f"{name}：不支持 {kind} 数据表。",
+            raise ConfigError.of(
+                name,
+                f"a frame of {kind} is not compared",
+                f"不支持 {kind} 数据表",
                 advice=Text(
                     f"{advice.en}; {_FILES_ADVICE.en}.",
                     f"{advice.zh}；{_FILES_ADVICE.zh}。",
@@ -110,9 +111,10 @@ def frame_kind(name: str, given: Frame) -> FrameKind:
     except TypeError:
         kind = type(given).__name__
 
-        raise ConfigError(
-            f"{name}: a frame that narwhals takes is needed, not a {kind}.",
-            f"{name}：需要 narwhals 支持的数据表，而不是 {kind}。",
+        raise ConfigError.of(
+            name,
+            f"a frame that narwhals takes is needed, not a {kind}",
+            f"需要 narwhals 支持的数据表，而不是 {kind}",
         ) from None
     except DuplicateError:
         raise _twice_error(name, native) from None
@@ -130,9 +132,10 @@ def frame_kind(name: str, given: Frame) -> FrameKind:
         if is_it:
             return known
 
-    raise ConfigError(
-        f"{name}: a frame of {implementation.value} is not compared.",
-        f"{name}：不支持 {implementation.value} 数据表。",
+    raise ConfigError.of(
+        name,
+        f"a frame of {implementation.value} is not compared",
+        f"不支持 {implementation.value} 数据表",
         advice=Text(
             f"Give a frame of {', '.join(FrameKind)}.",
             f"请提供 {'、'.join(FrameKind)} 数据表。",
@@ -207,9 +210,10 @@ def _twice_error(name: str, given: Frame) -> ConfigError:
     names = getattr(given, "column_names", None) or given.columns
     twice = [shown(str(one)) for one, count in Counter(names).items() if count > 1]
 
-    return ConfigError(
-        f"{name}: the frame has several columns of one name: {', '.join(twice)}.",
-        f"{name}：数据表中有同名的列：{'、'.join(twice)}。",
+    return ConfigError.of(
+        name,
+        f"the frame has several columns of one name: {', '.join(twice)}",
+        f"数据表中有同名的列：{'、'.join(twice)}",
     )
 
 
@@ -225,10 +229,11 @@ def _series(name: str, table: Frame, column: str) -> pl.Series:
         found: pl.Series = values.to_polars()
     except Exception as error:
         # Whatever the libraries between have for an object that Arrow cannot hold.
-        raise ConfigError(
-            f"{name}: column {shown(str(column))} holds what Arrow cannot hold"
-            f" ({type(error).__name__}).",
-            f"{name}：{shown(str(column))} 列无法转换为 Arrow（{type(error).__name__}）。",
+        raise ConfigError.of(
+            name,
+            f"column {shown(str(column))} holds what Arrow cannot hold"
+            f" ({type(error).__name__})",
+            f"{shown(str(column))} 列无法转换为 Arrow（{type(error).__name__}）",
             advice=Text(
                 "Give it values of one type, such as text.",
                 "请让该列只含一种类型的值，例如文本。",
@@ -268,9 +273,10 @@ def in_columns_of(book: Book, given: pl.DataFrame) -> pl.DataFrame:
         try:
             columns.append(column.cast(kind))
         except pl.exceptions.PolarsError:
-            raise ConfigError(
-                f"{book}: {name} is of the type {column.dtype}, not {kind}.",
-                f"{book}：{name} 的类型为 {column.dtype}，应为 {kind}。",
+            raise ConfigError.of(
+                book,
+                f"{name} is of the type {column.dtype}, not {kind}",
+                f"{name} 的类型为 {column.dtype}，应为 {kind}",
             ) from None
 
     return given.with_columns(columns)
@@ -280,9 +286,10 @@ def floats_error(book: Book, name: str) -> ConfigError:
     """
     Return what to raise where column *name* of *book* holds floats.
     """
-    return ConfigError(
-        f"{book}: {name} holds floats, whose last digits may be lost.",
-        f"{book}：{name} 为浮点数，末位可能已丢失。",
+    return ConfigError.of(
+        book,
+        f"{name} holds floats, whose last digits may be lost",
+        f"{name} 为浮点数，末位可能已丢失",
         advice=Text(
             "Give integers (in pandas those that may be missing: Int64), and numbers of"
             " orders and refunds as text.",

@@ -342,8 +342,8 @@ def _legacy_encoding(data: bytes) -> str:
 
 def _check_delimiter(delimiter: str) -> None:
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
-        raise ConfigError(
-            "delimiter: one ASCII character.", "delimiter：必须是一个 ASCII 字符。"
+        raise ConfigError.of(
+            "delimiter", "one ASCII character", "必须是一个 ASCII 字符"
         )
 
 
@@ -354,8 +354,8 @@ def _check_encoding(encoding: str) -> None:
     try:
         "".encode(encoding)
     except LookupError:
-        raise ConfigError(
-            f"encoding: there is no {encoding}.", f"encoding：没有 {encoding}。"
+        raise ConfigError.of(
+            "encoding", f"there is no {encoding}", f"没有 {encoding}"
         ) from None
     except UnicodeError:
         # One that encodes nothing says so when it reads.

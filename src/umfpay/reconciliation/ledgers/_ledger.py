@@ -99,9 +99,10 @@ class Ledger:
         self.is_keyed_by_day: bool = self.written.key == BY_DAY
 
         if self.is_keyed_by_day and "mer_date" not in self.available:
-            raise ConfigError(
-                "key: order+day needs mer_date in the ledger.",
-                "key：order+day 需要账本中的 mer_date 列。",
+            raise ConfigError.of(
+                "key",
+                "order+day needs mer_date in the ledger",
+                "order+day 需要账本中的 mer_date 列",
             )
 
         self.identity: list[Any] = [
@@ -319,8 +320,8 @@ class Ledger:
         del url
 
         if not isinstance(hidden, Secret):
-            raise ConfigError(
-                "url: an address as text is needed.", "url：需要文本形式的地址。"
+            raise ConfigError.of(
+                "url", "an address as text is needed", "需要文本形式的地址"
             )
 
         must_have_polars()
@@ -364,9 +365,10 @@ class Ledger:
         except TypeError:
             kind = type(frame).__name__
 
-            raise ConfigError(
-                f"frame: one that narwhals takes is needed, not a {kind}.",
-                f"frame：需要 narwhals 支持的数据表，而不是 {kind}。",
+            raise ConfigError.of(
+                "frame",
+                f"one that narwhals takes is needed, not a {kind}",
+                f"需要 narwhals 支持的数据表，而不是 {kind}",
             ) from None
 
         if isinstance(table, nw.LazyFrame):

@@ -179,9 +179,10 @@ _PACKAGE_OF_MODULE: Final = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-bin
 def _missing_driver_error(module: str) -> ConfigError:
     package = _PACKAGE_OF_MODULE.get(module, module)
 
-    return ConfigError(
-        f"ledger: the driver {module} of this database is not installed.",
-        f"ledger：未安装该数据库的驱动 {module}。",
+    return ConfigError.of(
+        "ledger",
+        f"the driver {module} of this database is not installed",
+        f"未安装该数据库的驱动 {module}",
         advice=Text(
             f"Install it: pip install {package}; or name another driver in the"
             " address, as in postgresql+psycopg://.",
@@ -192,9 +193,10 @@ def _missing_driver_error(module: str) -> ConfigError:
 
 
 def _no_database_error(reason: str) -> ConfigError:
-    return ConfigError(
-        f"ledger: no database is reached by this address ({reason}).",
-        f"ledger：无法通过该地址访问数据库（{reason}）。",
+    return ConfigError.of(
+        "ledger",
+        f"no database is reached by this address ({reason})",
+        f"无法通过该地址访问数据库（{reason}）",
     )
 
 

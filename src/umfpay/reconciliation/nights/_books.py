@@ -93,9 +93,10 @@ class Books:
         del decisions
 
         if address is not None and not isinstance(address, Secret):
-            raise ConfigError(
-                "decisions: the address of a database as text.",
-                "decisions：必须是文本形式的数据库地址。",
+            raise ConfigError.of(
+                "decisions",
+                "the address of a database as text",
+                "必须是文本形式的数据库地址",
             )
 
         if (
@@ -103,9 +104,10 @@ class Books:
             or not isinstance(look_back, int)
             or look_back < 1
         ):
-            raise ConfigError(
-                "look_back: a number of days above 0.",
-                "look_back：必须是大于 0 的天数。",
+            raise ConfigError.of(
+                "look_back",
+                "a number of days above 0",
+                "必须是大于 0 的天数",
             )
 
         self._store = NightStore(Path(folder), address)
@@ -118,9 +120,10 @@ class Books:
         }
         # Before it is written down: what cannot be used later would stay for ever.
         if opening is not None and checked_opening(opening).balance is None:
-            raise ConfigError(
-                "opening: the sum in CNY that was open before the first night, a Decimal.",
-                "opening：必须是首晚之前未结算的人民币金额（Decimal）。",
+            raise ConfigError.of(
+                "opening",
+                "the sum in CNY that was open before the first night, a Decimal",
+                "必须是首晚之前未结算的人民币金额（Decimal）",
             )
 
         known = self._store.head()
@@ -325,9 +328,10 @@ class Books:
             )
 
             if difference_id not in ids:
-                raise ConfigError(
-                    f"accept: the last night has no difference {difference_id}.",
-                    f"accept：最近一晚没有差异 {difference_id}。",
+                raise ConfigError.of(
+                    "accept",
+                    f"the last night has no difference {difference_id}",
+                    f"最近一晚没有差异 {difference_id}",
                 )
 
             self._store.accept(Decision(id=difference_id, who=who, why=why, at=now()))
@@ -410,9 +414,10 @@ def _same_terms(known: dict[str, Any], given: Mapping[str, Any]) -> dict[str, An
     """
     for name, value in given.items():
         if value is not None and value != known.get(name):
-            raise ConfigError(
-                f"{name}: these books were begun with {known.get(name)}, not {value}.",
-                f"{name}：该账本建立时为 {known.get(name)}，而不是 {value}。",
+            raise ConfigError.of(
+                name,
+                f"these books were begun with {known.get(name)}, not {value}",
+                f"该账本建立时为 {known.get(name)}，而不是 {value}",
             )
 
     return known

@@ -166,9 +166,10 @@ def days_of_month(given: object) -> tuple[date, date]:
     found = _MONTH.fullmatch(str(given))
 
     if found is None or found[1] == "0000":
-        raise ConfigError(
-            f"month: as 2026-11, not {given!r}.",
-            f"month：形如 2026-11，而不是 {given!r}。",
+        raise ConfigError.of(
+            "month",
+            f"as 2026-11, not {given!r}",
+            f"形如 2026-11，而不是 {given!r}",
         )
 
     first = date(int(found[1]), int(found[2]), 1)
@@ -197,9 +198,10 @@ def make_month(
     until = [one for one in latest if one.day <= last]
 
     if not until or until[-1].day < first:
-        raise ConfigError(
-            f"month: there is no night of {first:%Y-%m} in these books.",
-            f"month：该账本中没有 {first:%Y-%m} 的任何一晚。",
+        raise ConfigError.of(
+            "month",
+            f"there is no night of {first:%Y-%m} in these books",
+            f"该账本中没有 {first:%Y-%m} 的任何一晚",
         )
 
     earlier = [one for one in until if one.day < first]

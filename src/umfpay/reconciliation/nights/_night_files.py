@@ -188,9 +188,10 @@ def _merchant_of(found: Mapping[Book, Sequence[Path]]) -> str:
             if parser.header is not None:
                 return parser.header.merchant
 
-    raise ConfigError(
-        "files: there is none of the gateway since the first day that is compared.",
-        "files：自需要核对的第一天起没有任何网关文件。",
+    raise ConfigError.of(
+        "files",
+        "there is none of the gateway since the first day that is compared",
+        "自需要核对的第一天起没有任何网关文件",
     )
 
 

@@ -52,9 +52,10 @@ def _kind(given: object) -> Kind:
     try:
         return Kind(str(given))
     except ValueError:
-        raise ConfigError(
-            f"fee: kind is P for payments or T for refunds, not {given!r}.",
-            f"fee：kind 为 P（支付）或 T（退款），而不是 {given!r}。",
+        raise ConfigError.of(
+            "fee",
+            f"kind is P for payments or T for refunds, not {given!r}",
+            f"kind 为 P（支付）或 T（退款），而不是 {given!r}",
         ) from None
 
 

@@ -142,9 +142,10 @@ class NightStore:
                 not name.startswith(PARTIAL_PREFIX) and name != PULLED_NAME
                 for name in there
             ):
-                raise ConfigError(
-                    f"books: {folder} holds something else; give an empty folder.",
-                    f"books：{folder} 中有其他文件；请指定空文件夹。",
+                raise ConfigError.of(
+                    "books",
+                    f"{folder} holds something else; give an empty folder",
+                    f"{folder} 中有其他文件；请指定空文件夹",
                 )
 
     def head(self) -> dict[str, Any] | None:
@@ -198,9 +199,10 @@ class NightStore:
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
-                raise ConfigError(
-                    f"books: another process works in {self.folder}.",
-                    f"books：另一个进程正在使用 {self.folder}。",
+                raise ConfigError.of(
+                    "books",
+                    f"another process works in {self.folder}",
+                    f"另一个进程正在使用 {self.folder}",
                     advice=Text("Wait for it.", "请等待其结束。"),
                 ) from None
 
@@ -412,9 +414,10 @@ def _write_json(place: Path, value: Mapping[str, Any]) -> None:
 
 
 def _damaged_error(place: Path) -> ConfigError:
-    return ConfigError(
-        f"books: {place} is damaged, or not of these books.",
-        f"books：{place} 已损坏，或不属于该账本。",
+    return ConfigError.of(
+        "books",
+        f"{place} is damaged, or not of these books",
+        f"{place} 已损坏，或不属于该账本",
         advice=Text(
             "Restore the folder of the books from a copy; nothing was changed in it.",
             "请从备份恢复账本文件夹；其中内容未被改动。",
@@ -429,7 +432,8 @@ def _named_failures(folder: Path) -> Iterator[None]:
     except OSError as error:
         reason = os_reason(error)
 
-        raise ConfigError(
-            f"books: {folder} cannot be used: {reason}.",
-            f"books：无法使用 {folder}：{reason}。",
+        raise ConfigError.of(
+            "books",
+            f"{folder} cannot be used: {reason}",
+            f"无法使用 {folder}：{reason}",
         ) from error

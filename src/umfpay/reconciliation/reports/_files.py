@@ -46,8 +46,8 @@ def write_file(
     except OSError as error:
         reason = os_reason(error)
 
-        raise ConfigError(
-            f"{target}: cannot be written: {reason}.", f"{target}：无法写入：{reason}。"
+        raise ConfigError.of(
+            target, f"cannot be written: {reason}", f"无法写入：{reason}"
         ) from error
 
     return target
@@ -59,9 +59,10 @@ def ending_error(to: object, ending: str, endings: tuple[str, ...]) -> ConfigErr
     """
     known = ", ".join(endings)
 
-    return ConfigError(
-        f"{to}: a report ends in one of {known}, not in {ending!r}.",
-        f"{to}：报告文件扩展名必须是 {known} 之一，而不是 {ending!r}。",
+    return ConfigError.of(
+        to,
+        f"a report ends in one of {known}, not in {ending!r}",
+        f"报告文件扩展名必须是 {known} 之一，而不是 {ending!r}",
     )
 
 

@@ -404,9 +404,10 @@ class Report:
         del url
 
         if not isinstance(address, Secret):
-            raise ConfigError(
-                "table: the address of a database as text.",
-                "table：必须是文本形式的数据库地址。",
+            raise ConfigError.of(
+                "table",
+                "the address of a database as text",
+                "必须是文本形式的数据库地址",
             )
 
         if night is None:

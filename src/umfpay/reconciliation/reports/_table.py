@@ -150,9 +150,10 @@ def write_table(
     """
     for name in (table, open_items, schema):
         if name is not None and not _NAME.fullmatch(name):
-            raise ConfigError(
-                f"table: {name!r} is no name of letters, digits and _.",
-                f"table：{name!r} 不是由字母、数字和 _ 组成的名称。",
+            raise ConfigError.of(
+                "table",
+                f"{name!r} is no name of letters, digits and _",
+                f"{name!r} 不是由字母、数字和 _ 组成的名称",
             )
 
     differing, still_open = _differences(table, schema), _open_items(open_items, schema)

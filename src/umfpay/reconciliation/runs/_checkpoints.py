@@ -80,9 +80,10 @@ class Run(AbstractContextManager["Run"]):
             self._take_lock()
             self._open(json.dumps({"form": _FORMAT_VERSION, **_versions(), **identity}))
         except filelock.Timeout:
-            raise ConfigError(
-                f"work_dir: another run uses {folder}.",
-                f"work_dir：另一个对账进程正在使用 {folder}。",
+            raise ConfigError.of(
+                "work_dir",
+                f"another run uses {folder}",
+                f"另一个对账进程正在使用 {folder}",
                 advice=Text(
                     "Wait for it, or give another folder.", "请等待其结束或更换文件夹。"
                 ),
@@ -91,9 +92,10 @@ class Run(AbstractContextManager["Run"]):
             self._lock.release()
             reason = os_reason(error)
 
-            raise ConfigError(
-                f"work_dir: {folder} cannot be used: {reason}.",
-                f"work_dir：无法使用 {folder}：{reason}。",
+            raise ConfigError.of(
+                "work_dir",
+                f"{folder} cannot be used: {reason}",
+                f"无法使用 {folder}：{reason}",
             ) from error
 
     def __exit__(self, *_: object) -> None:
@@ -108,9 +110,10 @@ class Run(AbstractContextManager["Run"]):
         }
 
         if there and _RUN_FILE not in there:
-            raise ConfigError(
-                f"work_dir: {self._folder} holds something else; give an empty one.",
-                f"work_dir：{self._folder} 中有其他文件；请指定空文件夹。",
+            raise ConfigError.of(
+                "work_dir",
+                f"{self._folder} holds something else; give an empty one",
+                f"{self._folder} 中有其他文件；请指定空文件夹",
             )
 
         make_private(self._folder)

@@ -157,16 +157,17 @@ def reconcile(
             *work_dir*, or a file is of another merchant or kind.
     """
     if engine not in ("polars", "duckdb"):
-        raise ConfigError(
-            f"engine: polars or duckdb, not {engine!r}; frames of any other are"
-            " compared by compare().",
-            f"engine：只支持 polars 或 duckdb，不支持 {engine!r}；"
-            "其他引擎的数据请使用 compare()。",
+        raise ConfigError.of(
+            "engine",
+            f"polars or duckdb, not {engine!r}; frames of any other are"
+            " compared by compare()",
+            f"只支持 polars 或 duckdb，不支持 {engine!r}；"
+            "其他引擎的数据请使用 compare()",
         )
 
     if days is not None and days[0] > days[1]:
-        raise ConfigError(
-            "days: the first comes after the last.", "days：起始日晚于结束日。"
+        raise ConfigError.of(
+            "days", "the first comes after the last", "起始日晚于结束日"
         )
 
     try:
@@ -381,9 +382,7 @@ def _as_sources(sources: Sources) -> list[StoredSource]:
 def _bucket_count(transactions: Sequence[StoredSource], given: int | None) -> int:
     if given is not None:
         if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-            raise ConfigError(
-                "buckets: a number above 0.", "buckets：必须是大于 0 的整数。"
-            )
+            raise ConfigError.of("buckets", "a number above 0", "必须是大于 0 的整数")
 
         return given
 

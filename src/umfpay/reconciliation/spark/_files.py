@@ -240,15 +240,17 @@ def open_on_spark(
     from pyspark.sql import functions as sql
 
     if encoding not in ("utf-8", "gb18030"):
-        raise ConfigError(
-            f"encoding: utf-8 or gb18030, not {encoding!r}.",
-            f"encoding：只支持 utf-8 或 gb18030，不支持 {encoding!r}。",
+        raise ConfigError.of(
+            "encoding",
+            f"utf-8 or gb18030, not {encoding!r}",
+            f"只支持 utf-8 或 gb18030，不支持 {encoding!r}",
         )
 
     if encoding == "gb18030" and not _knows_gb18030(spark):
-        raise ConfigError(
-            f"encoding: Spark reads GB18030 only with {_CHARSETS_SETTING}=true.",
-            f"encoding：Spark 需设置 {_CHARSETS_SETTING}=true 才能读取 GB18030。",
+        raise ConfigError.of(
+            "encoding",
+            f"Spark reads GB18030 only with {_CHARSETS_SETTING}=true",
+            f"Spark 需设置 {_CHARSETS_SETTING}=true 才能读取 GB18030",
             advice=Text(
                 f'Call spark.conf.set("{_CHARSETS_SETTING}", "true") before.',
                 f'请先调用 spark.conf.set("{_CHARSETS_SETTING}", "true")。',
@@ -363,9 +365,10 @@ def _bytes_of_ends(spark: SparkSession, path: str) -> tuple[bytes, bytes | None]
     files = place.getFileSystem(spark._jsc.hadoopConfiguration())
 
     if not files.exists(place) or files.getFileStatus(place).isDirectory():
-        raise ConfigError(
-            f"{path}: there is no such file.",
-            f"{path}：没有此文件。",
+        raise ConfigError.of(
+            path,
+            "there is no such file",
+            "没有此文件",
             advice=Text("Name each file by its path.", "请逐个指定文件路径。"),
         )
 

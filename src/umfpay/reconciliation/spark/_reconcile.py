@@ -211,9 +211,10 @@ def _opening(spark: SparkSession, given: Any) -> tuple[Opening, DataFrame | None
     balance = None if rest is None else checked_opening(rest).balance
 
     if rest is not None and balance is None:
-        raise ConfigError(
-            "opening: a pair is a Decimal in CNY and rows.",
-            "opening：元组须为人民币 Decimal 与未结算的行。",
+        raise ConfigError.of(
+            "opening",
+            "a pair is a Decimal in CNY and rows",
+            "元组须为人民币 Decimal 与未结算的行",
         )
 
     must_have_opening_columns(rows.columns)
@@ -253,9 +254,10 @@ def checked_key(given: object) -> bool:
         ConfigError: It means nothing.
     """
     if given not in ("order", BY_DAY):
-        raise ConfigError(
-            f"key: order or {BY_DAY}, not {given!r}.",
-            f"key：只支持 order 或 {BY_DAY}，不支持 {given!r}。",
+        raise ConfigError.of(
+            "key",
+            f"order or {BY_DAY}, not {given!r}",
+            f"只支持 order 或 {BY_DAY}，不支持 {given!r}",
         )
 
     return given == BY_DAY
