@@ -11,7 +11,10 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
+from umfpay.sensitive import shows_itself_half_made
 
+
+@shows_itself_half_made
 class _Table(Mapping[str, str]):
     """
     One column of a file, by code; it cannot be changed.
