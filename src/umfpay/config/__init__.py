@@ -10,7 +10,12 @@ from umfpay.config._config import (
     ResponseVerifier,
     UnsignedResponses,
 )
-from umfpay.config._files import existing_file, file_path, resolved_path
+from umfpay.config._files import (
+    existing_file,
+    file_path,
+    read_variables,
+    resolved_path,
+)
 
 
 __all__ = [
@@ -24,5 +29,6 @@ __all__ = [
     "is_loopback",
     "merchant_id",
     "no_config",
+    "read_variables",
     "resolved_path",
 ]

@@ -8,7 +8,7 @@ variables, TOML files and ``KEY=value`` lines.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
@@ -29,8 +29,8 @@ _PATH_SETTINGS: Final = {
 }
 
 _ENV_PREFIX: Final = "UMF_"
-# The account for papers; the documents room reads it.
-_FTP_PREFIX: Final = "UMF_FTP_"
+# One file may hold the account for papers too, which the documents room reads.
+_PREFIXES: Final = ("UMF_FTP_", _ENV_PREFIX)
 _QUOTES: Final = ("'", '"')
 
 
@@ -182,10 +182,14 @@ def from_file(file: Path, *, names: Collection[str]) -> dict[str, Any]:
     Raises:
         ConfigError: The file cannot be read; its content is never quoted.
     """
-    values, problem = _read(file, names)
-
-    if problem is not None:
-        raise ConfigError.of(str(file), problem.en, problem.zh)
+    if file.suffix.lower() == ".toml":
+        values = _read(file, _toml)
+    else:
+        values = from_environ(
+            read_variables(file, prefix=_ENV_PREFIX, names=names),
+            prefix=_ENV_PREFIX,
+            names=names,
+        )
 
     for name in _PATH_SETTINGS & values.keys():
         values[name] = _resolve_path(file.parent, values[name])
@@ -193,11 +197,41 @@ def from_file(file: Path, *, names: Collection[str]) -> dict[str, Any]:
     return values
 
 
+def read_variables(
+    file: Path, *, prefix: str, names: Collection[str]
+) -> dict[str, str]:
+    """
+    Return the variables that the ``KEY=value`` lines of *file* set.
+
+    Empty lines, comments and variables of others are passed over.
+
+    Args:
+        file: UTF-8 text; it may begin with a byte order mark.
+        prefix: ``UMF_`` or ``UMF_FTP_``: whose variables are wanted.
+        names: The settings there are: *prefix* and one of them in capitals is a variable.
+
+    Raises:
+        ConfigError: The file cannot be read, or a line is none, names no setting, has
+            its value in quotes, or says something else than one above. The content is
+            never quoted.
+    """
+    return _read(file, lambda text: _lines(text, prefix=prefix, names=names))
+
+
 # What reads the text never raises: no frame of a traceback holds it.
-_Settings = tuple[dict[str, Any], Text | None]
+_Parsed = tuple[dict[str, Any], Text | None]
 
 
-def _read(file: Path, names: Collection[str]) -> _Settings:
+def _read(file: Path, parse: Callable[[str], _Parsed]) -> dict[str, Any]:
+    values, problem = _parse_file(file, parse)
+
+    if problem is not None:
+        raise ConfigError.of(file, *problem)
+
+    return values
+
+
+def _parse_file(file: Path, parse: Callable[[str], _Parsed]) -> _Parsed:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -206,13 +240,17 @@ def _read(file: Path, names: Collection[str]) -> _Settings:
         reason = os_reason(error)
 
         return {}, Text(f"it cannot be read ({reason})", f"无法读取（{reason}）")
-    except ValueError:
+    except UnicodeDecodeError:
         return {}, Text("it cannot be read as UTF-8 text", "无法按 UTF-8 读取")
+    except ValueError:
+        return {}, Text(
+            "it cannot be read (no name of a file)", "无法读取（不是文件名）"
+        )
 
-    return _toml(text) if file.suffix.lower() == ".toml" else _lines(text, names)
+    return parse(text)
 
 
-def _toml(text: str) -> _Settings:
+def _toml(text: str) -> _Parsed:
     import tomllib
 
     try:
@@ -221,9 +259,9 @@ def _toml(text: str) -> _Settings:
         return {}, Text("it is not valid TOML", "不是有效的 TOML")
 
 
-def _lines(text: str, names: Collection[str]) -> _Settings:
-    known = {_ENV_PREFIX + name.upper() for name in names}
-    environ: dict[str, str] = {}
+def _lines(text: str, *, prefix: str, names: Collection[str]) -> _Parsed:
+    known = {prefix + name.upper() for name in names}
+    variables: dict[str, str] = {}
 
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -236,7 +274,7 @@ def _lines(text: str, names: Collection[str]) -> _Settings:
                 f"line {number} must be KEY=value", f"第 {number} 行必须是 KEY=value"
             )
 
-        if not key.upper().startswith(_ENV_PREFIX) or key.startswith(_FTP_PREFIX):
+        if _prefix_of(key) != prefix:
             continue
 
         if key not in known:
@@ -248,13 +286,18 @@ def _lines(text: str, names: Collection[str]) -> _Settings:
                 f"第 {number} 行：值带有引号，请去掉引号",
             )
 
-        if environ.setdefault(key, value) != value:
+        if variables.setdefault(key, value) != value:
             return {}, Text(
                 f"line {number}: {key} stands there twice, with different values",
                 f"第 {number} 行：{key} 出现了两次，且值不同",
             )
 
-    return from_environ(environ, prefix=_ENV_PREFIX, names=names), None
+    return variables, None
+
+
+def _prefix_of(key: str) -> str | None:
+    # Capitals are missing by mistake: it is a setting that does not exist.
+    return next((one for one in _PREFIXES if key.upper().startswith(one)), None)
 
 
 def _resolve_path(folder: Path, value: object) -> object:

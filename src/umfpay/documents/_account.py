@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, Self, get_args
 
 import attrs
 
-from umfpay.config import existing_file
-from umfpay.errors import ConfigError, Text, os_reason
+from umfpay.config import existing_file, read_variables
+from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret, Unfit, hidden_path, hide, hides_arguments
 
 
@@ -238,12 +238,23 @@ class FTPAccount:
         """
         Read the same names from ``KEY=value`` lines, as in the emulator's ``umf.env``.
 
+        Those of `Config` and of others are passed over.
+
+        Args:
+            changes: Arguments of the class that win.
+
         Raises:
-            ConfigError: The file cannot be read, or a setting is missing or unusable.
+            ConfigError: The file cannot be read, a line is no ``KEY=value`` or has its
+                value in quotes, or a setting is unknown, missing or unusable.
         """
         _hide(changes)
 
-        return cls.from_env({}, **{**_read(Path(file)), **changes})
+        variables = read_variables(Path(file), prefix=_ENV_PREFIX, names=_SETTING_NAMES)
+        settings = {**_pick_settings(variables), **changes}
+        # A refusal must not show it.
+        del variables
+
+        return cls.from_env({}, **settings)
 
     def context(self) -> ssl.SSLContext:
         """
@@ -291,39 +302,3 @@ def _pick_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     _hide(settings)
 
     return settings
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """
-    Return the settings of *file*; its text stays in a frame that raises nothing.
-    """
-    values, problem = _lines(file)
-
-    if problem is not None:
-        raise ConfigError.of(file, f"{problem.en}", f"{problem.zh}")
-
-    return values
-
-
-def _lines(file: Path) -> tuple[dict[str, Any], Text | None]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        return {}, Text("it cannot be read as UTF-8 text", "无法按 UTF-8 读取")
-    except (OSError, ValueError) as error:
-        reason = os_reason(error)
-
-        return {}, Text(f"it cannot be read ({reason})", f"无法读取（{reason}）")
-
-    values: dict[str, str] = {}
-
-    for number, line in enumerate(lines, start=1):
-        name, _, value = (part.strip() for part in line.partition("="))
-
-        if values.setdefault(name, value) != value and name.startswith(_ENV_PREFIX):
-            return {}, Text(
-                f"line {number}: {name} stands there twice, with different values",
-                f"第 {number} 行：{name} 出现了两次，且值不同",
-            )
-
-    return _pick_settings(values), None
