@@ -5,15 +5,20 @@ What belongs to one loop is closed to its last part.
 from __future__ import annotations
 
 import asyncio
+import errno
+import importlib.resources
 import sys
 from pathlib import Path
 
+import attrs
+import httpx
 import pytest
 
 from umfpay import Config, UMFSession
 from umfpay._session import _session_binding
 from umfpay._session._session_binding import SessionBinding, Threads
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, RefundRefusedError
+from umfpay.protocol import PrivateKey, Signer, return_codes, sign_envelope
 
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -152,3 +157,49 @@ async def test_who_needs_no_faster_backend_hears_of_none(
     await open_with_key(bits, **changes)
 
     assert [] == caplog.records
+
+
+@attrs.define
+class Refusing(httpx.AsyncBaseTransport):
+    """
+    A transport that gives a token, and refuses any other request with a signed code.
+    """
+
+    signer: Signer
+
+    async def handle_async_request(self, request):
+        if request.url.path.endswith("/authorize"):
+            return httpx.Response(200, json={"access_token": "T", "expires_in": 3600})
+
+        refusal, _ = sign_envelope(
+            {"meta": {"ret_code": "00202011"}}, signer=self.signer, place="meta"
+        )
+
+        return httpx.Response(200, content=refusal)
+
+
+async def test_a_refusal_is_understood_though_no_file_can_be_opened(monkeypatch):
+    """
+    A busy process may have no descriptor left when its first refusal comes; a refund
+    that was refused for certain is not called unclear then.
+    """
+
+    def no_descriptor(_package):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    gateway = PrivateKey.generate(1024)
+    config = Config(
+        client_id="c",
+        client_secret="s",
+        merchant_key=VECTORS / "merchant_1024.key.p8",
+        gateway_certificate=gateway.public,
+        base_url="http://127.0.0.1:9/",
+        token_store="memory",
+    )
+    return_codes.cache_clear()
+
+    async with UMFSession(config, transport=Refusing(Signer(gateway))) as session:
+        monkeypatch.setattr(importlib.resources, "files", no_descriptor)
+
+        with pytest.raises(RefundRefusedError):
+            await session.request("POST", "/payments/payment/PAY_AB/refund", body={})

@@ -17,7 +17,7 @@ from umfpay._loop_binding import LoopBinding
 from umfpay._session._authorization import fetch_token
 from umfpay.config import Config
 from umfpay.errors import Text, call_errors
-from umfpay.protocol import Sealer, Signer, Verifier
+from umfpay.protocol import Sealer, Signer, Verifier, return_codes
 from umfpay.sensitive import Sealed, Secret
 from umfpay.tokens import TokenCache, open_store, store_key
 from umfpay.transport import (
@@ -73,6 +73,8 @@ class SessionBinding(LoopBinding):
         self, config: Config, root: str, transport: HTTPXTransport | None
     ) -> None:
         super().__init__()
+        # Whoever judges an answer opens no file: there may be no descriptor left.
+        return_codes()
         self.executor = Threads(
             max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa"
         )

@@ -3,8 +3,8 @@ The table of return codes (gateway.md 8.1, 8.2), in English and Chinese: what a 
 what became of the call, and which codes may mean "done already".
 
 Its rows stand in ``return_codes.csv`` beside this module. They are read when the first
-code is looked up. Where the two editions of the reference disagree, both meanings stand
-as printed.
+code is looked up; a session does that when it opens. Where the two editions of the
+reference disagree, both meanings stand as printed.
 """
 
 from __future__ import annotations
