@@ -11,8 +11,9 @@ from typing import Any, Final, Literal
 import attrs
 
 from umfpay.emulator import _customs as customs
+from umfpay.emulator import _enterprises as enterprises
 from umfpay.emulator import _payments as payments
-from umfpay.emulator import _reference_data as registers
+from umfpay.emulator import _reference_data as reference_data
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator import _statement_files as files
 from umfpay.emulator import _statements as statements
@@ -68,7 +69,7 @@ def _ask(path: str, handler: Handler, *, signed: bool = True) -> Endpoint:
 _PAYMENT_PATH: Final = r"/payments/payment/(PAY_[A-Z2-7]+)"
 
 _ENDPOINTS: Final = (
-    _ask(r"/bank", registers.banks),
+    _ask(r"/bank", reference_data.banks),
     _post(r"/payments/payment", payments.create),
     _post(rf"{_PAYMENT_PATH}/verify", payments.verify),
     _post(rf"{_PAYMENT_PATH}/execute", payments.execute),
@@ -88,10 +89,10 @@ _ENDPOINTS: Final = (
     _post(rf"{_PAYMENT_PATH}/update_express_info", payments.update_express_info),
     _post(r"/apply_to_customes_only", customs.apply_only, meta=_SUCCESSFUL_META),
     _post(r"/declare_again", customs.declare_again),
-    _ask(r"/exchange_rate", registers.exchange_rate),
-    _ask(r"/payments/wechat_openid", registers.wechat_openid, signed=False),
-    _post(r"/enterprise_qualification", registers.register),
-    _get(r"/enterprise_qualification/(EQ_[A-Z2-7]+)", registers.enterprise),
+    _ask(r"/exchange_rate", reference_data.exchange_rate),
+    _ask(r"/payments/wechat_openid", reference_data.wechat_openid, signed=False),
+    _post(r"/enterprise_qualification", enterprises.register),
+    _get(r"/enterprise_qualification/(EQ_[A-Z2-7]+)", enterprises.query),
     _ask(r"/payments/transactions", statements.transactions),
     _ask(r"/payments/reconciliation_statement", statements.reconciliation),
     # Its older name (gateway.md 5.16).

@@ -10,8 +10,8 @@ from typing import Any, Final
 import attrs
 
 from umfpay.emulator import _customs as customs
+from umfpay.emulator import _enterprises as enterprises
 from umfpay.emulator import _payments as payments
-from umfpay.emulator import _reference_data as reference_data
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._gateway_state import GatewayState
 from umfpay.emulator._members import text
@@ -74,7 +74,7 @@ _MOVES_OF_NOUN: Final[Mapping[str, _Moves]] = {
     ),
     "enterprises": _Moves(
         "enterprise",
-        reference_data.settle,
+        enterprises.settle,
         {
             "enable": ("ENABLE", ("DISABLE", "ENABLE")),
             "disable": ("DISABLE", ("DISABLE", "ENABLE")),
