@@ -39,11 +39,11 @@ def layers(container):
 
 def sentence(path):
     """
-    Return the first sentence of a module's docstring.
+    Return the first line of a module's docstring, which is a sentence.
     """
     said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
-    return " ".join(said.partition("\n\n")[0].split())
+    return said.splitlines()[0]
 
 
 def line(name, folder):

@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LARGEST_BINARY = 300_000
+LONGEST_LINE = 88
 FOLDERS = ("src", "tests", "benchmarks", "examples")
 # Words that nobody searches for: report, notify, complete, context, cut, prefilter.
 METAPHORS = {"tell", "told", "untold", "land", "desk", "leash", "sieve"}
@@ -136,16 +137,35 @@ def test_names_are_words_that_a_reader_would_search_for(folder):
     assert [] == found
 
 
+def _first_line(docstring: str) -> str:
+    return docstring.partition("\n")[0]
+
+
+def _is_entry(line: str) -> bool:
+    return line.endswith(".") and len(line) <= LONGEST_LINE
+
+
 def test_the_first_line_of_every_module_is_an_entry_of_a_map():
     """
-    It is there, it is a sentence of its own, and no two modules have the same.
+    It is there, a sentence of its own that ends on its line, and no two have the same.
     """
     lines = {
-        str(file.relative_to(ROOT)): (
+        str(file.relative_to(ROOT)): _first_line(
             ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-        ).partition("\n\n")[0]
+        )
         for file in sorted((ROOT / "src").rglob("*.py"))
     }
 
-    assert [] == [file for file, line in lines.items() if not line.endswith(".")]
+    assert [] == [file for file, line in lines.items() if not _is_entry(line)]
     assert len(lines) == len(set(lines.values()))
+
+
+@pytest.mark.parametrize(
+    "docstring",
+    ["", "A sentence that goes on\nbelow.", f"{'Long ' * 20}line.", "No full stop"],
+)
+def test_a_first_line_that_is_no_entry_is_found(docstring: str) -> None:
+    """
+    None, one that is broken off, one that is too long, one without its end.
+    """
+    assert not _is_entry(_first_line(docstring))

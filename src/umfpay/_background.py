@@ -1,6 +1,7 @@
 """
-Background work: done again and again, whatever fails; to its end, though whoever waits
-for it is cancelled; in a thread of its own.
+Background work: repeated whatever fails, shielded from cancellation, or in a thread.
+
+What is shielded runs to its end, though whoever waits for it is cancelled.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """
-`UMFSession`: what a shop holds and awaits; `UMFTransport` stands in `umfpay.transport`.
+`UMFSession`, by which a shop calls the gateway, and what is reported of its calls.
+
+`UMFTransport` is written here and is public as `umfpay.transport.UMFTransport`.
 """
 
 from umfpay._session._call_end import CallReport

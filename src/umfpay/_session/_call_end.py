@@ -1,6 +1,8 @@
 """
-How a call ended: the error that says so, the `Intent` of a write whose end is unclear,
-and the `CallReport` for logs, metrics and tracing spans.
+How a call ended: its error, the `Intent` of an unclear write, and the `CallReport`.
+
+The error says what happened; an intent describes a write whose end is unclear; a report
+is for logs, metrics and tracing spans.
 """
 
 from __future__ import annotations

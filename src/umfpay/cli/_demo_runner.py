@@ -1,6 +1,7 @@
 """
-What all stories of the demo share: steps and who runs them, the gateway, notifications,
-an order.
+Run the stories of ``umfpay demo``: what all of them share.
+
+Steps and who runs them, the gateway, notifications, an order.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
-``umfpay ledger show``: what is understood of a ledger, before anything is compared; and
-the options of all commands that read one.
+``umfpay ledger show``: what is understood of a ledger, before anything is compared.
+
+The options of all commands that read a ledger are here, too.
 """
 
 from __future__ import annotations

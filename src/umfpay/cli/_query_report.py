@@ -1,5 +1,5 @@
 """
-What the gateway says now about the differences of a report.
+Ask the gateway about the differences of a report: what it says of each one now.
 """
 
 from __future__ import annotations

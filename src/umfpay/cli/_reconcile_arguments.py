@@ -1,6 +1,5 @@
 """
-What ``umfpay reconcile`` is asked for: what the words of its options mean, and which of
-them go together.
+Arguments of ``umfpay reconcile``: what their words mean, and which go together.
 """
 
 from __future__ import annotations

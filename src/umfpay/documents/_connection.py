@@ -1,6 +1,7 @@
 """
-One FTP connection over `ftplib`, in a thread: TLS with resumed sessions, bounded
-replies, and sockets that the event loop can cut.
+One FTP connection over `ftplib`: blocking, with sockets that another thread can cut.
+
+TLS sessions are resumed, replies are bounded.
 """
 
 from __future__ import annotations

@@ -1,5 +1,9 @@
 """
-An FTP session of one upload: its steps, each in a thread that the event loop can end.
+An FTP session of one upload: its steps, each in a thread, bounded by a deadline.
+
+Nobody can end a thread. At the deadline, or when the caller is cancelled, its sockets
+are cut: what waits at one fails, and so the thread ends. One that asks for a name or
+connects ends when the system lets it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
-Connections of the emulator's server: they can be cut, and are bounded in number and in
-the time that a request may take to arrive.
+Connections of the emulator's server: they can be cut, and are bounded.
+
+Bounded are their number and the time that a request may take to arrive.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """
-Notifications: signed, delivered to loopback, tried again, written down (gateway.md
-3.3).
+Notifications (gateway.md 3.3): signed, delivered to loopback, retried, written down.
 """
 
 from __future__ import annotations

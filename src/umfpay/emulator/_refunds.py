@@ -1,6 +1,5 @@
 """
-Refunds (gateway.md 5.7, 5.8): part of the money or all of it, several times, never too
-much.
+Refunds (gateway.md 5.7, 5.8): part or all of a payment, several times, never too much.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """
-Statements as JSON (gateway.md 5.15, 5.16, 9.3, 9.4): they follow from payments and
-refunds.
+Statements as JSON (gateway.md 5.15, 5.16, 9.3, 9.4), made of payments and refunds.
 
 Invented: UMF pays the merchant on the settle date and keeps 1 % of a payment, at least
 0.01 CNY, as its fee.

@@ -1,5 +1,5 @@
 """
-State transitions (gateway.md 10): by themselves as time goes by, and by the control API.
+State transitions (gateway.md 10): as time goes by, and by the control API.
 """
 
 from __future__ import annotations

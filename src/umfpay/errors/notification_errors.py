@@ -1,6 +1,5 @@
 """
-Errors of notifications and of the inbox that keeps them: one constructor for each thing
-that is refused.
+Errors of notifications and of their inbox: one constructor for each refusal.
 """
 
 from __future__ import annotations

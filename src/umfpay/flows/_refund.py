@@ -1,6 +1,5 @@
 """
-Refunds: all or part of a payment, some of its goods, to the final state (gateway.md
-10.6).
+Refunds (gateway.md 10.6): all or part of a payment, or some goods, to the final state.
 """
 
 from __future__ import annotations

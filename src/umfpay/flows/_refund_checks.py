@@ -1,6 +1,7 @@
 """
-What a refund is refused for before it is sent: the payment, its earlier refunds, the
-amount, the number.
+Refund checks: what a refund is refused for before it is sent.
+
+They look at the payment, its earlier refunds, the amount, and the number.
 """
 
 from __future__ import annotations

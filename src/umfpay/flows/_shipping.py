@@ -1,5 +1,5 @@
 """
-Shipping of a paid order: its customs declarations and parcels (gateway.md 10.10, 10.11).
+Shipping of a paid order: customs declarations and parcels (gateway.md 10.10, 10.11).
 """
 
 from __future__ import annotations

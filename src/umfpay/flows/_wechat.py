@@ -1,6 +1,7 @@
 """
-WeChat: the customer's open_id, pages of an official account, and apps (gateway.md 5.14,
-10.3, 10.4).
+WeChat payments: in an official account's pages and in apps; the customer's open_id.
+
+Sections 5.14, 10.3 and 10.4 of gateway.md.
 """
 
 from __future__ import annotations

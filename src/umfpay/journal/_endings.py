@@ -1,5 +1,5 @@
 """
-`EndingWriter`: writes how calls ended, behind the back of their callers, until it works.
+`EndingWriter`: writes in the background how calls ended, until it works.
 """
 
 from __future__ import annotations

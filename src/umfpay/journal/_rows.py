@@ -1,5 +1,5 @@
 """
-`Rows` and `SealedCards`: what stands of one merchant, and the statements that change it.
+`Rows` and `SealedCards`: one merchant's rows, and the statements that change them.
 
 Each statement is made once and executed with parameters: to make it anew for each call
 would cost more than to execute it. A `timedelta` among values is a moment by the

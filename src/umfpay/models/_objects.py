@@ -1,6 +1,5 @@
 """
-What we read: `Received`, which each such object is, and the objects that are parts of
-others (gateway.md 6).
+Objects that we read (gateway.md 6): `Received`, the class of all, and parts of others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
-The payer of a request: card, QR code, WeChat, stored agreement, company; and the rules
-of who may pay how.
+The payer of a request, by kind of payment, and the rules of who may pay how.
+
+Card, QR code, WeChat, stored agreement, company.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ class Payment(Received):
         execute_success_time: A date in answers, a moment with zone in lists.
         settle_date: UMF's date of the transaction.
         links: What can be done next, by `link()`.
-        verified: False only under ``unsigned_responses="accept"`` or ``"report"``.
+        verified: False only under ``unsigned_responses="accept"`` or
+            ``response_signatures="report"``.
     """
 
     id: str

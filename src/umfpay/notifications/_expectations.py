@@ -1,6 +1,5 @@
 """
-Expectations: the shop's orders, refunds and declarations, and which objects of the
-gateway are theirs.
+Expected orders, refunds and declarations: which objects of the gateway are the shop's.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """
-Events that are ready: lock their objects, read them, mark what was decided.
+Ready events: taken with their objects locked, and settled once, in a transaction.
+
+If somebody else has applied one of them meanwhile, all of it is undone.
 """
 
 from __future__ import annotations

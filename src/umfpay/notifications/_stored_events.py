@@ -1,6 +1,8 @@
 """
-Events as they are kept, with what is known of their objects and orders; and answers of
-signed queries as events, so that the handler runs for them, too.
+Stored events: how they are kept, with what is known of their objects and orders.
+
+Answers of signed queries are kept as events as well, so that the handler runs for them,
+too.
 """
 
 from __future__ import annotations

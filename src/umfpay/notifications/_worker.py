@@ -1,5 +1,8 @@
 """
-The inbox's workers: run the handlers of due events once, each whole or not at all.
+The inbox's workers: call the shop's handlers with due events, in transactions.
+
+A handler and the mark that its event is applied are committed together, or both are
+undone and it is tried again: an event is applied once.
 
 Events of several objects share a transaction while their handlers are quick, each in
 a savepoint of its own, so that one that fails takes nothing else with it. Where that

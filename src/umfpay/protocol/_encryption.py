@@ -1,6 +1,8 @@
 """
-Encryption: of fields for the gateway (RSA under its key, gateway.md 4), and of private
-text that this merchant stores (AES-GCM under a derived key).
+Encryption: RSA for fields that the gateway reads, AES-GCM for texts that are stored.
+
+Fields are encrypted with the gateway's key (gateway.md 4), private texts of this
+merchant with a derived one.
 """
 
 from __future__ import annotations

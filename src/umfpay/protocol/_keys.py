@@ -1,6 +1,5 @@
 """
-`PrivateKey` and `PublicKey`, shown by size and fingerprint only, and the certificate of a
-key.
+`PrivateKey` and `PublicKey`, shown by size and fingerprint only; a key's certificate.
 """
 
 from __future__ import annotations

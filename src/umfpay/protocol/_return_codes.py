@@ -1,6 +1,8 @@
 """
-The table of return codes (gateway.md 8.1, 8.2), in English and Chinese: what a code says,
-what became of the call, and which codes may mean "done already".
+Return codes (gateway.md 8.1, 8.2): what a code means, and what became of the call.
+
+The table says it in English and Chinese, with advice, and which codes may mean "done
+already".
 
 Its rows stand in ``return_codes.csv`` beside this module. They are read when the first
 code is looked up; a session does that when it opens. Where the two editions of the

@@ -1,6 +1,7 @@
 """
-Signatures, and the envelopes that carry them (gateway.md 3): SHA256withRSA, PKCS#1 v1.5,
-base64 in one line.
+Signatures (SHA256withRSA), and the envelopes that carry them (gateway.md 3).
+
+PKCS#1 v1.5, base64 in one line.
 
 `Signer` and `Verifier` work on bytes; `open_envelope()` and `verify_notification()` say
 of what the gateway sent whether it is signed. Every check of a signature, that of a

@@ -1,6 +1,7 @@
 """
-`Difference`: the classes of differences in the order in which they are reported, what
-they are called, and what to do about each.
+`Difference`: the classes of differences, their names, and what to do about each.
+
+They stand in the order in which they are reported.
 """
 
 from __future__ import annotations

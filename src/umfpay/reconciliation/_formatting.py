@@ -1,6 +1,7 @@
 """
-Values as people and programs read them: money and rates as decimals, days as ISO writes
-them, in texts, columns of texts, and JSON.
+Format values for people and programs: money, rates and days, alone and in columns.
+
+Money and rates are decimals, days are written as in ISO 8601; in texts and in JSON.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """
-What a comparison depends on beside its books: tolerance, rounding, days, what is due, and
-what was open before.
+Options of a comparison: tolerance, rounding, days, what is due, what was open before.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Files that are given: a path, or the bytes themselves; their size, hash and identity.
+Files given as a path or as bytes: their size, SHA-256, and whether they have changed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
-File downloads: streams that are proven whole, names that only such files get, and what
-a file says of itself.
+File downloads: a stream is proven whole before the file gets its name.
+
+What a file says of itself is compared with what was asked for.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-`Question` and `Resolution`: what is asked of a write whose end was unclear, and answered.
+`Question` and `Resolution`: what became of a write whose end was unclear.
 """
 
 from __future__ import annotations

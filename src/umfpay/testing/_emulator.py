@@ -1,6 +1,5 @@
 """
-The emulator in a test: what a customer or UMF would do, what goes wrong, and the thread
-in which it serves.
+The emulator in a test, served in a thread: what a customer or UMF would do, and faults.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What an answer to a token request says: the token, or why there is none (gateway.md 2.2).
+The answer to a token request: the token, or why there is none (gateway.md 2.2).
 """
 
 from __future__ import annotations

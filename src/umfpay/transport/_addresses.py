@@ -1,6 +1,7 @@
 """
-Addresses: the `Origin` of the only server that a pool connects to, the base URL, and
-addresses below it in the form that is sent.
+Addresses: the `Origin` that a pool connects to, the base URL, and addresses below it.
+
+A pool connects to one server only; addresses are kept in the form that is sent.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-`ConnectionPool`: our own edge of the pipeline; HTTP/1.1 connections that are used again.
+`ConnectionPool`: HTTP/1.1 connections that are used again, our edge of the pipeline.
 
 Whoever waits longest is served first, also before a newcomer. No task is started for a
 call, and one timer watches all of them; tasks exist only while connecting.

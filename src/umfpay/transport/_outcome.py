@@ -3,8 +3,9 @@ What happens when a call fails: its end is good, failed, or unclear (outcome unk
 
 `classify()` judges every end, by the facts in the `CallState` alone. Its table is "What is
 sent again" in ``docs/explanation/architecture.md``: only a verified refusal is a definite
-failure. Before it, `_retrying` and `_authorizing` say what is sent again; after it, the
-resources ask about a refusal that may mean "done already", and the session raises.
+failure. Before it, `_retrying` says what is sent again, also after a refusal of a token;
+after it, the resources ask about a refusal that may mean "done already", and the session
+raises.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
-Retry policy: which calls are sent again after a failure, after which backoff, and which
-after a refusal of their token.
+Retry policy: which calls are sent again after a failure or a refusal of their token.
+
+It says after which backoff, too.
 
 A read is replayed once after any refusal of its token. A write only after one that names
 00280703: a bare HTTP 401 may be the page of a firewall, after the gateway worked. Where

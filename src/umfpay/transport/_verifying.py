@@ -214,7 +214,7 @@ class AnswerVerifier:
 
         assert state.status is not None
 
-        # A refusal may pass: Authorizing and Retrying must see it. It gives nothing.
+        # A refusal may pass, since retries and tokens depend on it. It gives nothing.
         if state.status >= 400:
             return
 

@@ -1,6 +1,7 @@
 """
-What the gateway's books add up to, row by row as they are read: the raw figures of the
-bridge, whatever the comparison makes of the rows.
+Sums of the gateway's books, row by row as they are read: raw figures for the bridge.
+
+They are the same whatever the comparison makes of the rows.
 """
 
 from __future__ import annotations

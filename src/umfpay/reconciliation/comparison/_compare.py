@@ -1,6 +1,7 @@
 """
-The comparison, written once for Polars, DuckDB and PySpark; for pandas and pyarrow
-Polars computes it.
+The comparison of the three books, written once for Polars, DuckDB and PySpark.
+
+For pandas and pyarrow Polars computes it.
 
 Three books are joined by key, whoever has it: a row of the statement that no other book
 knows is a key, too. Each key has a *class*, the first of `Difference` that applies, and

@@ -1,3 +1,3 @@
 """
-The statement files of the gateway: reading them row by row or by the million, and proving them whole.
+The gateway's statement files: read row by row or by the million, and proven whole.
 """

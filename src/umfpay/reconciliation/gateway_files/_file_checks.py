@@ -1,6 +1,7 @@
 """
-Whether the files given are the right ones: of one merchant, each once, for each day that
-was asked for, and as they were when they were pulled.
+Check statement files: one merchant's, none twice, for the days asked for, unchanged.
+
+They are unchanged if they are as they were when they were pulled.
 """
 
 from __future__ import annotations

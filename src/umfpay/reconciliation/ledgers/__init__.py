@@ -1,3 +1,3 @@
 """
-The merchant's own book: from files, databases and frames into the columns that are compared.
+The merchant's own book: files, databases and frames in the columns that are compared.
 """

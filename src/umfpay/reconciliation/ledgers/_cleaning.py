@@ -1,6 +1,7 @@
 """
-Values of a ledger as spreadsheets, shops and payment platforms write them, in the form
-that is compared: only what can mean one thing is taken for it.
+Clean the values of a ledger, as shops and platforms write them, for the comparison.
+
+Only what can mean one thing is taken for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
-How a ledger is written: what a reader of it must know beyond what it finds out, the formats
-that many have, and those that users write down in TOML.
+`LedgerFormat`: how a ledger is written; presets, and formats of users in TOML.
+
+It says what a reader must know beyond what it finds out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """
-Frames that others give: of which engine they are, and those of pandas and pyarrow in
-Polars and back.
+Frames that others give: their engine, and pandas and pyarrow to Polars and back.
 
 What no test compares is refused at once, in words that say what to give instead.
 """

@@ -1,6 +1,5 @@
 """
-Our names for the columns of a ledger, and which of theirs hold them: by what its user
-says, and by its format.
+Map the columns of a ledger to ours: by what its user says, and by its format.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
-Where a value of a ledger stands, for errors: file, row, column, and the value without
-long numbers.
+Where a value of a ledger stands, for errors: file, row, column, and the value.
+
+Long numbers are not shown.
 """
 
 from __future__ import annotations

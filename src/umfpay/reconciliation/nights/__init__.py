@@ -1,3 +1,3 @@
 """
-Comparisons night by night: what is open until it is closed, and the months they add up to.
+Comparisons night by night: what is open until it is closed, and the sums of months.
 """

@@ -1,6 +1,8 @@
 """
-What earlier nights have listed and paid out: what comes again in another night is in no
-single comparison twice, and still a duplicate.
+Earlier nights: what they have listed and paid out, to find duplicates across nights.
+
+What comes again in another night is in no single comparison twice, and still a
+duplicate.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The bridge of a month: the bridges of its nights, line by line, and what its figures lack.
+The bridge of a month: those of its nights, line by line, and what its figures lack.
 """
 
 from __future__ import annotations

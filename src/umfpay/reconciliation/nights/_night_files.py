@@ -1,6 +1,7 @@
 """
-The files of a night, kept with the books: those of the gateway, and the ledger as it was
-read once.
+The files of a night, kept with the books: the gateway's, and the ledger as it was read.
+
+A ledger is read once.
 """
 
 from __future__ import annotations

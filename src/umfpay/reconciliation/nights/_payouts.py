@@ -1,6 +1,7 @@
 """
-`FeeRule`, fees and rates: what UMF took of what was paid out, against what it should take,
-and whether the rate became better between trade and payout.
+`FeeRule`, fees and exchange rates of payouts: what UMF took, and what it should take.
+
+Also whether an exchange rate became better between trade and payout.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """
-Files and pages of reports: a file appears when it is whole; a page needs no network, runs
-nothing of strangers, and shows one language at a time.
+Files and pages of reports: written whole or not at all; HTML that needs no network.
+
+A page runs nothing of strangers and shows one language at a time.
 
 A page has one style and one script of ours; its own policy allows these by their hashes,
 and nothing else.

@@ -1,5 +1,5 @@
 """
-What a comparison found: counts, totals, each difference with its reason, and the bridge.
+`Report`: what a comparison found. Counts, totals, each difference, and the bridge.
 
 A `Report` is clean if each key is matched and the bridge is proven. Its rows are in
 frames: the differences, what is open (the next night's opening), and what was paid out

@@ -1,5 +1,5 @@
 """
-What every form of a report says before its rows: the verdict, classes, bridge and books.
+The summary of a report, before its rows: the verdict, classes, bridge and books.
 """
 
 from __future__ import annotations

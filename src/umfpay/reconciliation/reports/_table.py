@@ -1,6 +1,7 @@
 """
-The differences and what is open as tables of a database: a row for each, typed, night
-after night.
+The differences and what is open as tables of a database, with typed columns.
+
+There is a row for each, night after night.
 """
 
 from __future__ import annotations

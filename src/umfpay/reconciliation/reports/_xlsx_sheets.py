@@ -1,6 +1,7 @@
 """
-The sheets of a workbook: rows one by one, frames a column at a time, and links from the
-figures of the bridge to the rows that make them.
+The sheets of a workbook, with links from the bridge's figures to the rows behind them.
+
+Rows are written one by one, frames a column at a time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-Rows that cannot be read, on Spark: why, what they are the rows of, and what that makes
-of differences. See `gateway_files._quarantine`; that they are few is not taken for
-granted here.
+Quarantine on Spark: rows that cannot be read, why, and which differences they explain.
+
+See `gateway_files._quarantine`; that they are few is not taken for granted here.
 """
 
 from __future__ import annotations
