@@ -1,8 +1,8 @@
 """
 The inbox's workers: call the shop's handlers with due events, in transactions.
 
-A handler and the mark that its event is applied are committed together, or both are
-undone and it is tried again: an event is applied once.
+What a handler writes in its transaction is committed together with the mark that the
+event is applied, once; or both are undone, and the handler is called again later.
 
 Events of several objects share a transaction while their handlers are quick, each in
 a savepoint of its own, so that one that fails takes nothing else with it. Where that
