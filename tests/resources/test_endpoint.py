@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 
 import pytest
 
-from umfpay import resources
+from umfpay import Config, UMFSession, _codec, resources
 from umfpay.errors import MismatchedResponseError
 from umfpay.resources import Endpoint, RefundIds, any_call
 from umfpay.transport import Effect
@@ -27,12 +28,27 @@ ENTRIES = {
 }
 
 
+@pytest.fixture(name="session", scope="module")
+def _session(credentials):
+    return UMFSession(
+        Config(
+            client_id=credentials.client_id,
+            client_secret=credentials.client_secret,
+            merchant_key=credentials.merchant_key,
+            gateway_certificate=credentials.gateway_certificate,
+            base_url="https://gateway.example/",
+        )
+    )
+
+
 @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
 def test_request_compares_the_answer_of_each_entry(entry):
     """
-    It finds the entry by its method and path, in any spelling.
+    It finds the entry by its method and path, in any spelling: the module of the entry
+    stands among the endpoints of `_any_call`.
     """
     call = entry.call(read=dict)
+    noun = _codec.noun_of(entry.about)
     path = call.path.format_map(dict.fromkeys(_ids(call.path), "X_A"))
 
     for spelled in (path, path.upper(), f"{path}//"):
@@ -44,8 +60,8 @@ def test_request_compares_the_answer_of_each_entry(entry):
             refund_ids=RefundIds(),
         )
 
-        with pytest.raises(MismatchedResponseError, match=f"asked was {entry.about}"):
-            found.read({"payment" if entry.about == "refund" else "refund": {}})
+        with pytest.raises(MismatchedResponseError, match=f"asked was {noun}"):
+            found.read({"payment" if noun == "refund" else "refund": {}})
 
 
 def _ids(template):
@@ -53,19 +69,24 @@ def _ids(template):
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_an_entry_is_named_after_its_method(name):
+def test_an_entry_is_named_after_its_method(name, session):
     """
-    Resource and verb, as errors and logs name the call.
+    Attribute of the session and verb, as errors and logs name the call.
     """
     noun, verb = name.split(".")
-    classes = {
-        "banks": resources.Banks,
-        "exchange_rates": resources.ExchangeRates,
-        "wechat": resources.WeChat,
-    }
-    owner = classes.get(noun) or getattr(resources, noun.capitalize())
+    owner = getattr(session, noun, None)
 
-    assert callable(getattr(owner, verb))
+    assert owner is not None, f"`Resources` in _resources.py makes no self.{noun}"
+    assert type(owner) in vars(resources).values(), (
+        f"{type(owner).__name__} is no export of umfpay.resources"
+    )
+    assert callable(getattr(owner, verb, None)), (
+        f"{type(owner).__name__} has no method {verb}: an Endpoint is named after"
+        " the attribute of the session and the method that calls it"
+    )
+    assert re.search(rf"^ +{noun}: ", UMFSession.__doc__, re.MULTILINE), (
+        f"the docstring of UMFSession names no {noun} among its attributes"
+    )
 
 
 def test_a_call_has_what_its_kind_has_in_common():

@@ -2,6 +2,7 @@
 Serialize and deserialize: between attrs objects and JSON; the only door to cattrs.
 """
 
+from umfpay._codec._answer_objects import noun_of, nouns_in
 from umfpay._codec._answers import (
     read_banks,
     read_notification,
@@ -33,6 +34,8 @@ __all__ = [
     "ids_named",
     "make_converter",
     "mark_verified",
+    "noun_of",
+    "nouns_in",
     "read_banks",
     "read_notification",
     "read_object",

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
+from umfpay._codec._answer_objects import NAMES, PREFIXES
 from umfpay._codec._ids import id_in_links
 from umfpay._codec._reading import is_absent
 from umfpay._codec._serialization import structure, structure_all
@@ -21,41 +22,15 @@ from umfpay.models import (
     LinkRef,
     Payment,
     Received,
-    ReconciliationsPage,
     Refund,
     SmsSent,
     StandaloneDeclaration,
-    TransactionsPage,
 )
 
 
 Object = TypeVar("Object", bound=Received)
 
 Members = Mapping[str, Any]
-
-# Under which names an answer holds what (gateway.md 5).
-_NAMES: Final[dict[type[Received], list[str]]] = {
-    cls: names.split()
-    for cls, names in {
-        Payment: "payment",
-        Refund: "refund refunds",
-        CustomsDeclaration: "customs_declaration customs_declarations"
-        " customsDeclarations customsDeclaration",
-        StandaloneDeclaration: "customes_declaration_only customs_declaration_only",
-        EnterpriseQualification: "enterprise_qualification external_enterprise"
-        " EnterpriseQualification enterprise_qualifications",
-        TransactionsPage: "transactions",
-        ReconciliationsPage: "reconciliations reconciliation",
-        Bank: "banks bank",
-        ExchangeRate: "exchangeRates exchange_rates exchangeRate exchange_rate rate",
-    }.items()
-}
-_PREFIXES: Final[dict[type[Received], str]] = {
-    Payment: "PAY_",
-    Refund: "REFUND_",
-    CustomsDeclaration: "CUST_",
-    EnterpriseQualification: "EQ_",
-}
 
 
 def read_object(
@@ -82,11 +57,11 @@ def read_object(
     known = given.get("id")
 
     if not known or is_absent(known):
-        linked = id_in_links(links, LinkRef.SELF, _PREFIXES[cls]) if links else None
+        linked = id_in_links(links, LinkRef.SELF, PREFIXES[cls]) if links else None
         given["id"] = linked or asked
 
         if given["id"] is None and cls in (Payment, Refund):
-            raise _missing(f"{_NAMES[cls][0]}.id")
+            raise _missing(f"{NAMES[cls][0]}.id")
 
     if cls in (Refund, CustomsDeclaration) and is_absent(given.get("parent_payment")):
         given["parent_payment"] = id_in_links(links, LinkRef.PARENT_PAYMENT, "PAY_")
@@ -103,7 +78,7 @@ def _wrapped(members: Members) -> Members:
     # An older form, without a wrapper (gateway.md, trap 13).
     company = {name: one for name, one in named.items() if name != "meta"}
 
-    return {**named, _NAMES[EnterpriseQualification][0]: company}
+    return {**named, NAMES[EnterpriseQualification][0]: company}
 
 
 def _with_order(given: dict[str, Any]) -> dict[str, Any]:
@@ -142,13 +117,13 @@ def _find(members: Members, cls: type[Received]) -> tuple[Members, str, Any]:
     """
     named = _named_members(members)
 
-    for at in _NAMES[cls]:
+    for at in NAMES[cls]:
         found = named.get(at)
 
         if type(found) is dict or not is_absent(found):
             return named, at, found
 
-    raise _missing(*_NAMES[cls])
+    raise _missing(*NAMES[cls])
 
 
 def _links_of(named: Members) -> list[Any]:
@@ -298,7 +273,7 @@ def read_page(members: Members, cls: type[Object]) -> Object:
     if is_absent(given.get("pagination")):
         given["pagination"] = named.get("pagination")
 
-    return structure(given, cls, at=_NAMES[cls][0])
+    return structure(given, cls, at=NAMES[cls][0])
 
 
 def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration:
@@ -329,7 +304,7 @@ def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration
 
 
 _NOTIFIED: Final[dict[str, type[Payment | Refund | CustomsDeclaration]]] = {
-    name: cls for cls in (Payment, Refund, CustomsDeclaration) for name in _NAMES[cls]
+    name: cls for cls in (Payment, Refund, CustomsDeclaration) for name in NAMES[cls]
 }
 # Of the flat form of an early specification (gateway.md 3.3).
 _FLAT_NAMES: Final = frozenset(

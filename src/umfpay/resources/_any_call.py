@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from umfpay.errors import ConfigError, EnvelopeError, Intent, Text, escape
+from umfpay.models import Received
 from umfpay.protocol import (
     JSONRefusedError,
     Operation,
@@ -26,7 +27,7 @@ from umfpay.resources import (
     _statements,
 )
 from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, RawRequest
-from umfpay.resources._matching import must_be_of_kind
+from umfpay.resources._matching import must_be_about
 from umfpay.resources._refund_identity import RefundIds
 from umfpay.transport import Call, Effect, RawBody
 
@@ -128,7 +129,7 @@ def _answer_to(
 
             return _AnyAnswer(endpoint.expected(request), endpoint.about)
 
-    return _AnyAnswer(None, "")
+    return _AnyAnswer(None, Received)
 
 
 class _AnyAnswer:
@@ -137,10 +138,12 @@ class _AnyAnswer:
 
     Args:
         expected: None where nobody knows what the answer must be about.
-        about: What the endpoint is about.
+        about: The class of what the endpoint is about.
     """
 
-    def __init__(self, expected: ExpectedAnswer[Any] | None, about: str) -> None:
+    def __init__(
+        self, expected: ExpectedAnswer[Any] | None, about: type[Received]
+    ) -> None:
         self._expected = expected
         self._about = about
         self._found: Any = None
@@ -159,7 +162,7 @@ class _AnyAnswer:
             self._found = self._expected.read(members)
         except EnvelopeError:
             # Its form is the caller's to read, but not another thing in its place.
-            must_be_of_kind(members, self._about)
+            must_be_about(self._about, members)
 
         return members
 

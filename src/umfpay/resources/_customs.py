@@ -40,7 +40,7 @@ from umfpay.resources._endpoint import (
 )
 from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import (
-    must_be_of_kind,
+    must_be_about,
     must_hold_number,
     must_match,
     must_name_number,
@@ -324,7 +324,7 @@ def _must_be_numbered(number: str | None, members: Members) -> None:
     Raises:
         MismatchedResponseError: It is about something else.
     """
-    must_be_of_kind(members, "customs")
+    must_be_about(StandaloneDeclaration, members)
     must_name_number(members, number)
 
 
@@ -347,7 +347,7 @@ APPLY: Final = Endpoint[CustomsDeclaration](
     "POST",
     "/payments/payment/{payment_id}/apply_to_customs",
     Effect.CREATE,
-    about="customs",
+    about=CustomsDeclaration,
     expected=lambda request: _applied(_declared_in(request), request.ids["payment_id"]),
 )
 GET: Final = Endpoint[CustomsDeclaration](
@@ -355,7 +355,7 @@ GET: Final = Endpoint[CustomsDeclaration](
     "GET",
     "/payments/customs_declarations/{declaration_id}",
     Effect.READ,
-    about="customs",
+    about=CustomsDeclaration,
     expected=lambda request: ExpectedAnswer(
         _declaration_query(request.ids["declaration_id"]).read
     ),
@@ -365,7 +365,7 @@ APPLY_ONLY: Final = Endpoint[StandaloneDeclaration](
     "POST",
     "/apply_to_customes_only",
     Effect.CREATE,
-    about="customs",
+    about=StandaloneDeclaration,
     expected=lambda request: ExpectedAnswer(
         partial(_standalone, request.text("mer_reference_id"))
     ),
@@ -375,7 +375,7 @@ DECLARE_AGAIN: Final = Endpoint[None](
     "POST",
     "/declare_again",
     Effect.CREATE,
-    about="customs",
+    about=StandaloneDeclaration,
     expected=lambda request: ExpectedAnswer(
         partial(_must_be_numbered, request.text("mer_reference_id"))
     ),

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import attrs
 
 from umfpay.errors import MismatchedResponseError, UMFError
-from umfpay.models import Amount, Currency
+from umfpay.models import Amount, Currency, Received
 from umfpay.resources._arguments import CallOptions
 from umfpay.resources._matching import KnownOrder
 from umfpay.resources._refund_identity import RefundIds
@@ -48,7 +48,7 @@ class Endpoint(Generic[T]):
         method: GET or POST.
         path: Template below the base URL, ``/payments/payment/{payment_id}``.
         effect: What a call of the method does; that of `request()` is told by its path.
-        about: What the answer is about: a kind of `must_be_of_kind()`.
+        about: The class of what the answer is about, for `must_be_about()`.
         expected: Returns what the answer to a call of `request()` must be about; None if
             the call does not say.
         also: Further ways to the same answer, ``POST /payments/payment/{payment_id}``.
@@ -65,7 +65,7 @@ class Endpoint(Generic[T]):
         path: str,
         effect: Effect,
         *,
-        about: str,
+        about: type[Received],
         expected: Callable[[RawRequest], ExpectedAnswer[Any] | None],
         also: tuple[str, ...] = (),
         **fixed: Any,  # what the fields of a Call take

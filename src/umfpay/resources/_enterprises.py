@@ -175,7 +175,7 @@ REGISTER: Final = Endpoint[EnterpriseQualification](
     "POST",
     "/enterprise_qualification",
     Effect.CREATE,
-    about="enterprise",
+    about=EnterpriseQualification,
     expected=_registered_in,
 )
 GET: Final = Endpoint[EnterpriseQualification](
@@ -183,7 +183,7 @@ GET: Final = Endpoint[EnterpriseQualification](
     "GET",
     "/enterprise_qualification/{enterprise_id}",
     Effect.READ,
-    about="enterprise",
+    about=EnterpriseQualification,
     expected=lambda request: ExpectedAnswer(
         _queried(request.ids["enterprise_id"]).read
     ),

@@ -22,28 +22,12 @@ from umfpay.models import (
     NewOrder,
     NewRefund,
     Order,
+    Received,
 )
 from umfpay.protocol import number_in_id
 
 
 _SHOWN_CHARACTERS: Final = 64
-# What an answer is about, by the name of its member (gateway.md 5).
-_OBJECT_KINDS: Final = {
-    name: kind
-    for kind, names in {
-        "payment": "payment",
-        "refund": "refund refunds",
-        "customs": "customs_declaration customs_declarations customsDeclaration"
-        " customsDeclarations customes_declaration_only customs_declaration_only",
-        "enterprise": "enterprise_qualification enterprise_qualifications"
-        " external_enterprise EnterpriseQualification",
-        "transactions": "transactions",
-        "reconciliations": "reconciliations reconciliation",
-        "banks": "banks bank",
-        "rate": "exchangeRates exchangeRate exchange_rates exchange_rate rate",
-    }.items()
-    for name in names.split()
-}
 
 
 def must_match(what: str, asked: object, answered: object) -> None:
@@ -77,25 +61,24 @@ def _display_text(value: object) -> str:
     return escape(str(value), limit=_SHOWN_CHARACTERS)
 
 
-def must_be_of_kind(members: Mapping[str, Any], kind: str) -> None:
+def must_be_about(cls: type[Received], members: Mapping[str, Any]) -> None:
     """
-    Refuse an answer that holds objects of another kind than *kind*.
+    Refuse an answer that holds objects of another kind than *cls*.
 
     Such as answers to calls that are answered by links or by ``meta`` alone.
 
     Raises:
         MismatchedResponseError: It is about something else.
     """
-    others = {
-        found for name in members if (found := _OBJECT_KINDS.get(name.strip()))
-    } - {kind}
+    noun = _codec.noun_of(cls)
+    others = _codec.nouns_in(members) - {noun}
 
     if not others:
         return
 
     raise MismatchedResponseError(
-        f"The answer is about {min(others)}, asked was {kind}.",
-        f"应答内容是 {min(others)}，请求的是 {kind}。",
+        f"The answer is about {min(others)}, asked was {noun}.",
+        f"应答内容是 {min(others)}，请求的是 {noun}。",
     )
 
 

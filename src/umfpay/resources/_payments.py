@@ -31,7 +31,7 @@ from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownOrder,
     mismatch,
-    must_be_of_kind,
+    must_be_about,
     must_match,
     must_name_only,
 )
@@ -290,7 +290,7 @@ def _must_name_payment(payment_id: str, members: Members) -> None:
     Raises:
         MismatchedResponseError: It is about something else.
     """
-    must_be_of_kind(members, "payment")
+    must_be_about(Payment, members)
     must_name_only(members, PAY=payment_id)
 
 
@@ -314,7 +314,7 @@ GET: Final = Endpoint[Payment](
     "GET",
     "/payments/payment/{payment_id}",
     Effect.READ,
-    about="payment",
+    about=Payment,
     expected=lambda request: ExpectedAnswer(
         payment_query(request.ids["payment_id"]).read
     ),
@@ -328,7 +328,7 @@ CREATE: Final = Endpoint[Payment](
     "POST",
     "/payments/payment",
     Effect.CREATE,
-    about="payment",
+    about=Payment,
     expected=lambda request: _created(order_of(member_of(request.body, "order"))),
 )
 VERIFY: Final = Endpoint[SmsSent](
@@ -336,7 +336,7 @@ VERIFY: Final = Endpoint[SmsSent](
     "POST",
     "/payments/payment/{payment_id}/verify",
     Effect.SMS,
-    about="payment",
+    about=Payment,
     expected=lambda request: ExpectedAnswer(
         partial(_sms_sent, request.ids["payment_id"])
     ),
@@ -346,7 +346,7 @@ EXECUTE: Final = Endpoint[Payment](
     "POST",
     "/payments/payment/{payment_id}/execute",
     Effect.MONEY,
-    about="payment",
+    about=Payment,
     expected=lambda request: _executed(
         payment_query(request.ids["payment_id"]), request.ids["payment_id"]
     ),
@@ -356,7 +356,7 @@ UPDATE_EXPRESS_INFO: Final = Endpoint[None](
     "POST",
     "/payments/payment/{payment_id}/update_express_info",
     Effect.CREATE,
-    about="payment",
+    about=Payment,
     expected=lambda request: ExpectedAnswer(
         partial(_must_name_payment, request.ids["payment_id"])
     ),

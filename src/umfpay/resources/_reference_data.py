@@ -176,7 +176,7 @@ BANKS: Final = Endpoint[tuple[Bank, ...]](
     "GET",
     "/bank",
     Effect.READ,
-    about="banks",
+    about=Bank,
     expected=lambda request: ExpectedAnswer(
         partial(_listed, request.query.get("type"))
     ),
@@ -186,7 +186,7 @@ RATE: Final = Endpoint[ExchangeRate](
     "GET",
     "/exchange_rate",
     Effect.READ,
-    about="rate",
+    about=ExchangeRate,
     expected=_rate_asked_for,
 )
 OPENID_LINK: Final = Endpoint[Link](
@@ -194,7 +194,7 @@ OPENID_LINK: Final = Endpoint[Link](
     "GET",
     "/payments/wechat_openid",
     Effect.READ,
-    about="a WeChat page",
+    about=Link,
     expected=lambda _request: ExpectedAnswer(_codec.read_wechat_link),
     unsigned_allowed=True,
 )

@@ -233,7 +233,7 @@ CREATE: Final = Endpoint[Refund](
     "POST",
     "/payments/payment/{payment_id}/refund",
     Effect.MONEY,
-    about="refund",
+    about=Refund,
     expected=lambda request: _refunded(
         request.ids["payment_id"],
         order_of(_refund_in(request.body)),
@@ -245,7 +245,7 @@ GET: Final = Endpoint[Refund](
     "GET",
     "/payments/refund/{refund_id}",
     Effect.READ,
-    about="refund",
+    about=Refund,
     expected=lambda request: ExpectedAnswer(
         partial(_queried, request.ids["refund_id"])
     ),

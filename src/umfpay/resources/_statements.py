@@ -432,7 +432,7 @@ TRANSACTIONS: Final = Endpoint[TransactionsPage](
     "GET",
     "/payments/transactions",
     Effect.READ,
-    about="transactions",
+    about=TransactionsPage,
     expected=lambda request: ExpectedAnswer(
         partial(_transactions, request.day("mer_date"), request.number("page_number"))
     ),
@@ -443,7 +443,7 @@ RECONCILIATION: Final = Endpoint[ReconciliationsPage](
     "GET",
     "/payments/reconciliation_statement",
     Effect.READ,
-    about="reconciliations",
+    about=ReconciliationsPage,
     expected=lambda request: ExpectedAnswer(
         partial(
             _reconciliation,
