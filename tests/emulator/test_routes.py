@@ -4,7 +4,28 @@ Which method and path is which call.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import pytest
+
+from umfpay import resources
+
+
+ENDPOINTS = {
+    one.name: one
+    for module in pkgutil.iter_modules(resources.__path__)
+    for one in vars(
+        importlib.import_module(f"{resources.__name__}.{module.name}")
+    ).values()
+    if isinstance(one, resources.Endpoint)
+}
+IDS = {
+    "payment_id": "PAY_A2",
+    "refund_id": "REFUND_A2",
+    "declaration_id": "CUST_A2",
+    "enterprise_id": "EQ_A2",
+}
 
 
 def test_both_paths_of_a_declaration_are_the_same_call(shop):
@@ -63,3 +84,17 @@ def test_the_older_name_of_the_reconciliation_leads_there(shop):
     reply = shop.get("/payments/reconciliations?mer_date=20261123")
 
     assert 1 == reply.json["reconciliations"]["pagination"]["total_count"]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_each_endpoint_of_a_resource_has_a_route(shop, endpoint):
+    """
+    A new one needs an entry in `umfpay.emulator._routes`, and a new kind of ids in its
+    path one in `IDS`.
+    """
+    call = endpoint.call(read=dict)
+    shop.raw(call.method, f"/cberest/v1{call.path.format_map(IDS)}")
+    reason = shop.last_request()["reason"]
+
+    assert "no such path" not in reason, f"no route for {call.method} {call.path}"
+    assert "is not for" not in reason, f"no route for {call.method} {call.path}"
