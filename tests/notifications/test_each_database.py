@@ -547,7 +547,7 @@ async def test_a_handler_that_is_stopped_undoes_no_other_for_good(open_shop, pla
     """
     Its connection is thrown away; those that shared the transaction are applied anew.
     """
-    shop = await open_shop(place, own=True, handler_timeout=1.0)
+    shop = await open_shop(place, own=True, handler_timeout=5.0)
     await receive_many(shop, 8)
 
     async def hang(event):
