@@ -272,6 +272,9 @@ def withholds(
 
             return await running
 
+        # For tests, which see whether a function is decorated and with what.
+        vars(call)["__withheld__"] = named
+
         return call
 
     return decorate

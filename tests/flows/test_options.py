@@ -5,14 +5,82 @@ What every flow takes: a deadline for all its calls, and a listener for its step
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
+import re
+from collections.abc import Mapping
 from functools import partial
 
+import attrs
 import pytest
 
 from tests import orders
-from umfpay import flows
+from umfpay import Private, Secret, flows, models
 from umfpay.errors import ConfigError, NotFinishedError, UMFError
+
+
+FLOWS = {
+    name: flow
+    for name, flow in vars(flows).items()
+    if name in flows.__all__ and inspect.iscoroutinefunction(flow)
+}
+
+
+# What holds data of an order or a customer.
+CLASSES = {
+    "Mapping": Mapping,
+    "PendingCardPayment": flows.PendingCardPayment,
+    "Private": Private,
+    "Secret": Secret,
+    **{name: cls for name, cls in vars(models).items() if attrs.has(cls)},
+}
+
+
+def _classes_named(flow):
+    """
+    Return the classes with data in the signature of *flow*, by argument.
+    """
+    named = {}
+
+    for parameter in inspect.signature(flow).parameters.values():
+        kind = parameter.annotation
+        # What a function of the shop is given is no argument.
+        words = [] if kind.startswith("Callable") else re.findall(r"\w+", kind)
+        words = words[:1] if "Mapping" in words else words
+
+        if classes := {CLASSES[word] for word in words if word in CLASSES}:
+            named[parameter.name] = classes
+
+    return named
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_with_data_of_a_customer_keeps_it_out_of_tracebacks(name):
+    """
+    `withholds()` decorates it, and names each argument that is an object: else a dict
+    that was given in its place would stand in a traceback.
+    """
+    flow = FLOWS[name]
+    needed = _classes_named(flow)
+    withheld = getattr(flow, "__withheld__", None)
+
+    if not needed:
+        assert withheld is None
+
+        return
+
+    assert withheld is not None, (
+        f"decorate {name}() with withholds() of umfpay.sensitive: it takes"
+        f" {', '.join(needed)}"
+    )
+
+    for argument, classes in needed.items():
+        # Text is hidden by the flow itself.
+        objects = classes - {Private, Secret}
+
+        assert objects <= {*withheld.get(argument, ())}, (
+            f"withholds() of {name}() must name the classes of {argument}"
+        )
 
 
 async def _register(session, on_step=None, **options):

@@ -14,7 +14,10 @@ What most of them take, all by keyword:
 
 A flow is one file beside these and an export here: it takes what it needs by keyword,
 makes one `FlowOptions` of that, gives it to `present_and_wait()` or `wait_final()`, and
-returns the final object or raises a `FlowError`.
+returns the final object or raises a `FlowError`. One that is given an order, a payment or
+anything of a customer is decorated with `withholds()` of `umfpay.sensitive`, which names
+the class of each such argument: so no traceback shows a dict that came in its place. Its
+docstring names its steps ("Steps reported"), and one that writes takes *intent_id*.
 """
 
 from umfpay.flows._card import (
