@@ -111,7 +111,7 @@ class Question:
 
     Args:
         intent: Of an `OutcomeUnknownError`, or handed to ``on_unknown``.
-        evidence: Stored notifications.
+        arrivals: Where stored notifications are kept.
         known_refunds: Ids of all other refunds of this payment, none of them open; None
             if the caller cannot say that these are all.
         expires_at: When the order can no longer be paid, with a zone.
@@ -121,7 +121,7 @@ class Question:
     """
 
     intent: Intent
-    evidence: Evidence | None
+    arrivals: Evidence | None
     known_refunds: Collection[str] | None
     expires_at: datetime | None
     refund_ids: RefundIds
@@ -183,11 +183,11 @@ class Question:
         """
         Return what a stored notification says; None if there is none, or none to be had.
         """
-        if self.evidence is None:
+        if self.arrivals is None:
             return None
 
         try:
-            return await self.evidence.notified(
+            return await self.arrivals.notified(
                 object_id=object_id, mer_reference_id=mer_reference_id
             )
         except Exception as error:  # noqa: BLE001 (the gateway is asked in its place)

@@ -67,7 +67,7 @@ async def resolve(
     gateway: Gateway,
     options: CallOptions,
     *,
-    evidence: Evidence | None,
+    arrivals: Evidence | None,
     known_refunds: Collection[str] | None,
     expires_at: datetime | None,
     again: NewPayment | None,
@@ -103,7 +103,7 @@ async def resolve(
         _check_repetition(intent, again, allow_repeat=allow_repeat)
         question = Question(
             intent=intent,
-            evidence=evidence,
+            arrivals=arrivals,
             known_refunds=known_refunds,
             expires_at=expires_at,
             refund_ids=gateway.refund_ids,

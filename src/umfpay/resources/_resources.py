@@ -148,7 +148,7 @@ class Resources(Sender):
             intent,
             self,
             options,
-            evidence=evidence,
+            arrivals=evidence,
             known_refunds=known_refunds,
             expires_at=expires_at,
             again=again,
