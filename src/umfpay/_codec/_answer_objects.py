@@ -32,7 +32,7 @@ class _AnswerObject:
     Args:
         noun: What messages call it; two classes of one noun may stand for each other.
         names: Of the member that holds it, or several, apart by blanks; today's first.
-        prefix: That its ids begin with, empty if it has none of its own.
+        prefix: That its ids begin with; needed by `read_object()`, else empty.
     """
 
     noun: str
@@ -71,7 +71,8 @@ _OBJECTS: Final[dict[type[Received], _AnswerObject]] = {
     Link: _AnswerObject("a WeChat page", ""),
 }
 NAMES: Final = {cls: one.names.split() for cls, one in _OBJECTS.items()}
-PREFIXES: Final = {cls: one.prefix for cls, one in _OBJECTS.items()}
+# An id is read from a link by its prefix only: without one it may be another's.
+PREFIXES: Final = {cls: one.prefix for cls, one in _OBJECTS.items() if one.prefix}
 _NOUNS: Final = {
     name: _OBJECTS[cls].noun for cls, names in NAMES.items() for name in names
 }
