@@ -5,6 +5,13 @@ What a crash reporter could show of an error: its words, its causes, the locals 
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
+
+import umfpay
+
+
+TESTS = str(Path(__file__).parent)
+OURS = str(Path(umfpay.__file__).parent)
 
 
 def chain(error):
@@ -34,7 +41,9 @@ def everything(error):
             type(one), one, one.__traceback__, capture_locals=True
         )
         # The test's own frames hold the canaries by design.
-        frames = [frame for frame in trace.stack if "/tests/" not in frame.filename]
+        frames = [
+            frame for frame in trace.stack if not frame.filename.startswith(TESTS)
+        ]
         parts += [repr(one), str(one), repr(vars(one))]
         parts += traceback.StackSummary.from_list(frames).format()
         parts += [repr(frame.locals) for frame in frames]
@@ -56,7 +65,9 @@ def by_us(error):
         )
         parts += [repr(one), str(one), repr(vars(one))]
         parts += [
-            repr(frame.locals) for frame in trace.stack if "/umfpay/" in frame.filename
+            repr(frame.locals)
+            for frame in trace.stack
+            if frame.filename.startswith(OURS)
         ]
 
     return "\n".join(parts)
